@@ -1,0 +1,69 @@
+"""What is asked of an agent."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+from attrs import field, frozen
+
+T_co = TypeVar("T_co", covariant=True)
+
+#: Methods that change nothing on the agent.
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Shape(Enum):
+    """What an answer's JSON must be."""
+
+    OBJECT = "a JSON object"
+    ARRAY = "a JSON array"
+    NOTHING = "nothing"
+
+
+@frozen
+class Request(Generic[T_co]):
+    """One call of an operation, as the generated client built it.
+
+    Attributes:
+        operation: The operation's name in the contract.
+        method: The HTTP method, in capitals.
+        path: The path below the base URL, with its parameters escaped.
+        shape: What the answer must be.
+        query: The query's parameters.
+        body: What is sent as JSON.
+        builds: Whether the agent may be silent for minutes while it builds and starts a container.
+    """
+
+    operation: str
+    method: str
+    path: str
+    shape: Shape
+    query: dict[str, Any] | None = None
+    body: Any = field(default=None, repr=False)
+    builds: bool = False
+
+    @property
+    def safe(self) -> bool:
+        """Whether the request changes nothing on the agent."""
+        return self.method in SAFE_METHODS
+
+
+def request_from(operation: str, shape: Shape, kwargs: dict[str, Any], *, builds: bool = False) -> Request[Any]:
+    """Return the request that a generated operation's `_get_kwargs` describes.
+
+    Args:
+        operation: The operation's name, which is also its generated module's.
+        shape: What the answer must be.
+        kwargs: What `_get_kwargs` returned: keyword arguments of `httpx.Client.request`.
+        builds: Whether the agent may be silent for minutes.
+    """
+    return Request(
+        operation=operation.rpartition(".")[2],
+        method=kwargs["method"].upper(),
+        path=kwargs["url"],
+        shape=shape,
+        query=kwargs.get("params"),
+        body=kwargs.get("json"),
+        builds=builds,
+    )

@@ -1,0 +1,199 @@
+"""The documented calls for containers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from synapse_sdk.clients import _pages
+from synapse_sdk.clients.agent import _operations
+from synapse_sdk.clients.base import BaseClient
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from synapse_agent_types import Container, ContainerPage, DockerContainer
+
+
+class ContainerClientMixin(BaseClient):
+    """Starts, lists and removes the Docker containers of an agent's host, and manages the agent's records of them.
+
+    What the agent sent is what comes back: plain dictionaries and lists, with whatever fields and values a newer agent
+    adds. Their types name the fields that the contract knows.
+
+    Every call raises a subclass of `synapse_sdk.exceptions.ClientError` when it does not succeed:
+    `AuthenticationError` (401), `AuthorizationError` (403), `NotFoundError` (404), `ValidationError` (400 and 422),
+    `RateLimitError` (429), `ServerError` (5xx), `HTTPError` (any other status), `ClientConnectionError`,
+    `ClientTimeoutError`, and `ResponseDecodeError` when the answer is not what was asked for. It raises `ValueError` or
+    `TypeError` for an argument that cannot be right, before anything is sent, and `RuntimeError` on a closed client.
+    """
+
+    def list_docker_containers(self) -> list[DockerContainer]:
+        """List all Docker containers on the agent's host, whoever started them.
+
+        Operation `list_docker_containers` of the contract.
+
+        Returns:
+            The containers. Each has `id` and `docker_id` (str, Docker's id), `status` (str) and `running` (bool), and,
+            where the agent knows them, `name`, `image`, `endpoint` (the URL on which its program answers),
+            `plugin_release` (str or None), `labels` (list of str), `created_at` (str, RFC 3339) and `record_id` (int
+            or None).
+        """
+        return self._send(_operations.list_docker_containers())
+
+    def get_docker_container(self, container_id: str) -> DockerContainer:
+        """Get a Docker container as it is now.
+
+        Operation `get_docker_container` of the contract.
+
+        Args:
+            container_id: Docker's id of the container, whole or its first 12 digits.
+
+        Returns:
+            The container, with the keys that `list_docker_containers` describes.
+
+        Raises:
+            NotFoundError: If there is no such container.
+        """
+        return self._send(_operations.get_docker_container(container_id))
+
+    def create_docker_container(
+        self,
+        plugin_release: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        envs: Mapping[str, str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> DockerContainer:
+        """Build and run a Docker container for a plugin release.
+
+        The answer comes when the container runs, which takes from a second to several minutes. The client waits for
+        it for its `create_timeout`, not for the read timeout of other calls.
+
+        Operation `create_docker_container` of the contract.
+
+        Args:
+            plugin_release: The release, as `code@version`.
+            params: Parameters forwarded to the plugin. Anything that JSON can hold.
+            envs: Environment variables of the container.
+            metadata: Anything else to keep with the record. Anything that JSON can hold.
+            labels: Labels for display and filtering.
+
+        Returns:
+            The container, with the keys that `list_docker_containers` describes.
+
+        Raises:
+            NotFoundError: If the agent does not have this release.
+            ValidationError: If the release could not be built or started; `detail` says why.
+            ClientResponseIncompleteError: If the answer was lost. The container may have been created.
+            ClientTimeoutError: If no answer came in time. The container may have been created.
+        """
+        return self._send(_operations.create_docker_container(plugin_release, params, envs, metadata, labels))
+
+    def delete_docker_container(self, container_id: str) -> None:
+        """Stop and remove a Docker container. Its record stays, with the status `deleted`.
+
+        Operation `delete_docker_container` of the contract.
+
+        Args:
+            container_id: Docker's id of the container, whole or its first 12 digits.
+
+        Raises:
+            NotFoundError: If there is no such container.
+        """
+        self._send(_operations.delete_docker_container(container_id))
+
+    @overload
+    def list_containers(
+        self, params: Mapping[str, Any] | None = None, *, list_all: Literal[False] = False
+    ) -> ContainerPage: ...
+
+    @overload
+    def list_containers(
+        self, params: Mapping[str, Any] | None = None, *, list_all: Literal[True]
+    ) -> tuple[list[Container], int]: ...
+
+    @overload
+    def list_containers(
+        self, params: Mapping[str, Any] | None = None, *, list_all: bool
+    ) -> ContainerPage | tuple[list[Container], int]: ...
+
+    def list_containers(
+        self, params: Mapping[str, Any] | None = None, *, list_all: bool = False
+    ) -> ContainerPage | tuple[list[Container], int]:
+        """List the agent's records of containers.
+
+        Operation `list_containers` of the contract.
+
+        Args:
+            params: Filters, such as `{"status": "running", "plugin_release": "ocr_processor@2.0.0"}`, and `page` and
+                `page_size` (int). A filter that is None is left out.
+            list_all: Whether to fetch all pages, 100 rows each unless `params` has a `page_size`.
+
+        Returns:
+            One page: `results` (list of records) and, where the agent says so, `count` (int, of all pages together),
+            `next` and `previous` (str or None, URLs). With `list_all`, the records of all pages and their number.
+
+            A record has `id` (int), `plugin_release` and `status` (str), and, where the agent knows them, `docker_id`,
+            `endpoint` (str or None), `host_port` (int or None), `params`, `metadata` (dict), `labels` (list of str),
+            `created_at` and `updated_at` (str, RFC 3339).
+
+        Raises:
+            ResponseDecodeError: If the pages cannot be right: one has no results, they lead in a circle, or their rows
+                do not add up to the agent's count.
+        """
+        if not list_all:
+            return self._send(_operations.list_containers(params))
+        rows: list[Container] = []
+        walk = _pages.first(params)
+        while walk.query is not None:
+            page = self._send(_operations.list_containers(walk.query))
+            walk = walk.after(page)
+            rows += page["results"]
+        return rows, len(rows)
+
+    def get_container(self, container_id: int) -> Container:
+        """Get a record by its number.
+
+        Operation `get_container` of the contract.
+
+        Args:
+            container_id: The record's number in the agent's database.
+
+        Returns:
+            The record, with the keys that `list_containers` describes.
+
+        Raises:
+            NotFoundError: If there is no such record.
+        """
+        return self._send(_operations.get_container(container_id))
+
+    def update_container(self, container_id: int, status: str) -> Container:
+        """Write a status into a record. The container itself is not touched.
+
+        Operation `update_container` of the contract.
+
+        Args:
+            container_id: The record's number in the agent's database.
+            status: The new status.
+
+        Returns:
+            The record as it is now, with the keys that `list_containers` describes.
+
+        Raises:
+            NotFoundError: If there is no such record.
+        """
+        return self._send(_operations.update_container(container_id, status))
+
+    def delete_container(self, container_id: int) -> None:
+        """Stop and remove a record's container, if there still is one, and then the record.
+
+        Operation `delete_container` of the contract.
+
+        Args:
+            container_id: The record's number in the agent's database.
+
+        Raises:
+            NotFoundError: If there is no such record.
+        """
+        self._send(_operations.delete_container(container_id))

@@ -1,0 +1,281 @@
+"""What a caller sees when a call does not succeed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from synapse_sdk import AgentClient, exceptions
+from tests.contract import example
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_httpserver import HTTPServer
+
+DOCKER_ID = "abc123def456"
+PATH = f"/containers/docker/{DOCKER_ID}"
+
+KINDS = [
+    (400, exceptions.ValidationError),
+    (401, exceptions.AuthenticationError),
+    (403, exceptions.AuthorizationError),
+    (404, exceptions.NotFoundError),
+    (422, exceptions.ValidationError),
+    (429, exceptions.RateLimitError),
+    (409, exceptions.HTTPError),
+    (418, exceptions.HTTPError),
+    (500, exceptions.ServerError),
+    (502, exceptions.ServerError),
+    (503, exceptions.ServerError),
+    (599, exceptions.ServerError),
+    (301, exceptions.HTTPError),
+    (304, exceptions.HTTPError),
+    (600, exceptions.HTTPError),
+]
+
+
+@pytest.mark.parametrize(("status", "kind"), KINDS)
+def test_every_status_that_is_no_success_is_an_error_with_the_status_and_the_agents_words(
+    server: HTTPServer, client: AgentClient, status: int, kind: type[exceptions.HTTPError]
+) -> None:
+    body = "" if status == 304 else json.dumps({"detail": "the agent's own words", "code": 7})
+    server.expect_request(PATH).respond_with_data(body, status=status, content_type="application/json")
+    with pytest.raises(exceptions.ClientError) as caught:
+        client.get_docker_container(DOCKER_ID)
+    error = caught.value
+    assert type(error) is kind
+    assert error.status_code == status
+    assert error.detail == (None if status == 304 else "the agent's own words")
+    assert (error.operation, error.method, error.url) == (
+        "get_docker_container",
+        "GET",
+        client.base_url + PATH,
+    )
+    assert error.headers["server"].startswith("Werkzeug")
+    assert str(status) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "detail", "text"),
+    [
+        (b'{"detail": "gone"}', "gone", ": gone"),
+        (b'{"detail": ["boom"]}', ["boom"], ":\u0020\n  boom"),
+        (b'{"detail": {"code": 7}}', {"code": 7}, ": {'code': 7}"),
+        (b'{"detail": null}', None, "Unprocessable Entity."),
+        (b'{"error": "other"}', {"error": "other"}, ": {'error': 'other'}"),
+        (b'["a", 1]', ["a", 1], ": \n  a\n  1"),
+        (b"42", 42, ": 42"),
+        (b"", None, "Unprocessable Entity."),
+        (b"plain words\n", "plain words\n", ": plain words"),
+        (
+            b"<html><head><TITLE>\n502 Bad\n Gateway</TITLE></head></html>",
+            "<html><head><TITLE>\n502 Bad\n Gateway</TITLE></head></html>",
+            ": an HTML page titled '502 Bad Gateway'",
+        ),
+        (b"\xff\xfe", "\ufffd\ufffd", ": \ufffd\ufffd"),
+        (json.dumps(example("FieldErrors")).encode(), example("FieldErrors")["detail"], "\n  body.plugin_release: "),
+        (b'{"detail": [{"loc": "x", "msg": "m"}, {"msg": "n"}, {"loc": ["a", 0]}, null]}', ..., "\n  x: m\n  n\n  {"),
+    ],
+)
+def test_any_body_of_an_error_gives_a_detail_and_a_text(
+    server: HTTPServer, client: AgentClient, body: bytes, detail: Any, text: str
+) -> None:
+    server.expect_request(PATH).respond_with_data(body, status=422)
+    with pytest.raises(exceptions.ValidationError) as caught:
+        client.get_docker_container(DOCKER_ID)
+    assert detail is ... or caught.value.detail == detail
+    assert text in str(caught.value)
+
+
+def test_the_text_of_an_error_is_bounded_also_for_a_page_of_a_megabyte_and_a_thousand_field_errors(
+    server: HTTPServer, client: AgentClient
+) -> None:
+    for body in ("<p>" + "x" * 1_000_000, json.dumps({"detail": [{"loc": ["body"], "msg": "m" * 9_000}] * 1_000})):
+        server.expect_oneshot_request(PATH).respond_with_data(body, status=500)
+        with pytest.raises(exceptions.ServerError) as caught:
+            client.get_docker_container(DOCKER_ID)
+        assert len(str(caught.value)) < 10_000
+        assert len(repr(caught.value)) < 10_000
+
+
+def test_the_input_of_a_field_error_is_not_shown_since_it_may_be_secret(
+    server: HTTPServer, client: AgentClient
+) -> None:
+    detail = [{"type": "string", "loc": ["body", "envs", "PASSWORD"], "msg": "too short", "input": "hunter2"}]
+    server.expect_request(PATH).respond_with_json({"detail": detail}, status=422)
+    with pytest.raises(exceptions.ValidationError) as caught:
+        client.get_docker_container(DOCKER_ID)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.detail == detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>login</html>", b'"text"', b"null", b"42", b"[1, 2]", b"{", b"\xff", b"[" * 100_000],
+    ids=["empty", "html", "text", "null", "number", "array", "truncated", "bytes", "deep"],
+)
+def test_a_success_without_the_object_asked_for_is_an_error_and_never_returned(
+    server: HTTPServer, client: AgentClient, body: bytes
+) -> None:
+    server.expect_request(PATH).respond_with_data(body, content_type="text/html")
+    with pytest.raises(exceptions.ResponseDecodeError) as caught:
+        client.get_docker_container(DOCKER_ID)
+    assert caught.value.status_code == 200
+    assert "a JSON object was due, and " in str(caught.value)
+    assert not caught.value.may_have_taken_effect
+    assert len(str(caught.value)) < 3_000
+
+
+def test_an_object_where_a_list_is_due_is_an_error(server: HTTPServer, client: AgentClient) -> None:
+    server.expect_request("/containers/docker/").respond_with_json({"results": []})
+    with pytest.raises(exceptions.ResponseDecodeError, match="a JSON array was due, and JSON of another kind"):
+        client.list_docker_containers()
+
+
+def test_a_request_that_changes_something_says_whether_it_may_have_taken_effect(
+    server: HTTPServer, client: AgentClient
+) -> None:
+    for status, may_have in [(500, True), (502, True), (504, True), (503, False), (422, False), (429, False)]:
+        server.expect_oneshot_request("/containers/docker/").respond_with_json({"detail": "no"}, status=status)
+        with pytest.raises(exceptions.HTTPError) as caught:
+            client.create_docker_container("a@1")
+        assert caught.value.may_have_taken_effect is may_have
+        assert ("may have taken effect" in str(caught.value)) is may_have
+    server.expect_oneshot_request("/containers/docker/").respond_with_data("OK", status=201)
+    with pytest.raises(exceptions.ResponseDecodeError, match="may have taken effect"):
+        client.create_docker_container("a@1")
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port on which nothing listens, held so that nothing will."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+def test_an_agent_that_is_not_there_is_a_connection_error_that_says_what_was_asked_of_whom(closed_port: int) -> None:
+    url = f"http://127.0.0.1:{closed_port}"
+    with AgentClient(url) as client, pytest.raises(exceptions.ClientConnectionError) as caught:
+        client.create_docker_container("a@1")
+    assert type(caught.value) is exceptions.ClientConnectionError
+    assert caught.value.status_code is None
+    assert not caught.value.may_have_taken_effect
+    assert str(caught.value) == (
+        f"create_docker_container (POST {url}/containers/docker/) did not reach the agent: "
+        "[Errno 111] Connection refused"
+    )
+    assert isinstance(caught.value.__cause__, httpx.ConnectError)
+
+
+def serve_once(answer: bytes, wait: threading.Event | None = None) -> tuple[str, threading.Thread]:
+    """Serve one connection with some bytes, after an event if one is given, and close it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        with listener, listener.accept()[0] as connection:
+            connection.recv(65_536)
+            connection.sendall(answer)
+            if wait is not None:
+                wait.wait(30)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}", thread
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"HTTP/1.1 201 Created\r\nContent-Length: 99\r\n\r\n{", b"SSH-2.0-OpenSSH\r\n"],
+    ids=["closed", "truncated", "not HTTP"],
+)
+def test_a_lost_answer_to_a_create_says_that_it_may_have_taken_effect(answer: bytes) -> None:
+    url, thread = serve_once(answer)
+    with AgentClient(url) as client, pytest.raises(exceptions.ClientResponseIncompleteError) as caught:
+        client.create_docker_container("a@1")
+    thread.join()
+    assert caught.value.may_have_taken_effect
+    assert str(caught.value).endswith("The request may have taken effect.")
+
+
+def test_a_lost_answer_to_a_get_says_nothing_of_effects() -> None:
+    url, thread = serve_once(b"")
+    with AgentClient(url) as client, pytest.raises(exceptions.ClientResponseIncompleteError) as caught:
+        client.get_container(42)
+    thread.join()
+    assert "effect" not in str(caught.value)
+
+
+def test_a_silent_agent_is_a_timeout_and_a_create_waits_by_a_time_of_its_own() -> None:
+    done = threading.Event()
+    url, thread = serve_once(b"", done)
+    with (
+        AgentClient(url, timeout=30, create_timeout=0.2) as client,
+        pytest.raises(exceptions.ClientTimeoutError) as caught,
+    ):
+        client.create_docker_container("a@1")
+    done.set()
+    thread.join()
+    assert caught.value.may_have_taken_effect
+    assert isinstance(caught.value.__cause__, httpx.ReadTimeout)
+
+
+def test_a_body_that_does_not_decompress_is_a_decode_error(server: HTTPServer, client: AgentClient) -> None:
+    server.expect_request(PATH).respond_with_data(b"not gzip", headers={"Content-Encoding": "gzip"})
+    with pytest.raises(exceptions.ResponseDecodeError):
+        client.get_docker_container(DOCKER_ID)
+
+
+@pytest.mark.parametrize("name", exceptions.__all__)
+def test_every_error_pickles_and_copies_with_all_that_it_carries(name: str) -> None:
+    kind: type[exceptions.ClientError] = getattr(exceptions, name)
+    error = kind(
+        422,
+        [{"loc": ["body"], "msg": "m"}],
+        operation="create_docker_container",
+        method="POST",
+        url="http://127.0.0.1/containers/docker/",
+        headers={"x-request-id": "r1"},
+        may_have_taken_effect=True,
+    )
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
+        assert type(twin) is kind
+        assert vars(twin) == vars(error)
+        assert str(twin) == str(error)
+        assert repr(twin) == repr(error)
+
+
+def test_an_error_needs_nothing_but_its_class() -> None:
+    assert str(exceptions.ClientError()) == "The request failed."
+    assert str(exceptions.NotFoundError(404, "gone")) == "The request was answered 404 Not Found: gone"
+    assert repr(exceptions.HTTPError(418, "tea")) == "HTTPError(status_code=418, detail='tea')"
+
+
+def test_all_errors_are_found_under_the_platforms_path_too() -> None:
+    from synapse_sdk.clients import exceptions as documented
+
+    assert documented.__all__ == exceptions.__all__ == sorted(exceptions.__all__)
+    for name in exceptions.__all__:
+        assert getattr(documented, name) is getattr(exceptions, name)
+
+
+def test_the_tree_that_the_module_draws_is_the_tree_of_classes() -> None:
+    drawn = [
+        (len(line) - len(line.lstrip(" │├└─")), line.lstrip(" │├└─").split()[0])
+        for line in (exceptions.__doc__ or "").splitlines()
+        if "──" in line
+    ]
+    parents: dict[int, str] = {}
+    tree = {}
+    for depth, name in drawn:
+        parents[depth] = name
+        tree[name] = parents.get(depth - 4, "Exception")
+    assert tree == {name: getattr(exceptions, name).__base__.__name__ for name in exceptions.__all__}
