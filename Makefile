@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format generate check-generated clean
+.PHONY: help demo test test-others check format generate check-generated lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -17,8 +17,12 @@ $(VENV)/installed: pyproject.toml constraints.txt  # what the SDK and the local 
 	$(PIP) install --constraint constraints.txt --editable '.[local-agent]'
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed  # and the tools
+# The tools, and wheels of the dependencies (as pinned, and as old as is allowed), from which the tests install the
+# SDK into clean environments without a network.
+$(VENV)/installed-dev: $(VENV)/installed lowest.txt
 	$(PIP) install --constraint constraints.txt --group dev
+	$(PIP) wheel --constraint constraints.txt --wheel-dir $(VENV)/wheelhouse '.[local-agent]'
+	$(PIP) wheel --constraint lowest.txt --wheel-dir $(VENV)/wheelhouse-lowest .
 	@touch $@
 
 demo: $(VENV)/installed  ## start a local agent and run a plugin release on it through the SDK
@@ -26,6 +30,14 @@ demo: $(VENV)/installed  ## start a local agent and run a plugin release on it t
 
 test: $(VENV)/installed-dev  ## run every test, in parallel, and print the coverage
 	$(BIN)/pytest -n auto --cov --cov-report=term
+
+test-others:  ## run every test on each other Python from 3.11 on that this machine has
+	@own=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	scripts/pythons | while read -r version python; do \
+	  if [ "$$version" = "$$own" ]; then continue; fi; \
+	  echo "== Python $$version"; \
+	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version </dev/null || exit 1; \
+	done
 
 check: $(VENV)/installed-dev check-generated  ## lint, types, the contract, the generated code
 	$(BIN)/ruff check
@@ -43,5 +55,8 @@ generate: $(VENV)/installed-dev  ## make generated/ from openapi/agent.yaml
 check-generated: $(VENV)/installed-dev  ## fail with the difference when generated/ is not what the contract gives
 	scripts/check-generated
 
+lock: $(VENV)/installed-dev  ## pin what is installed now, for every later installation
+	$(PIP) freeze --exclude-editable | grep -v '^pip==' > constraints.txt
+
 clean:  ## remove what make made, but for generated/
-	rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* build dist .coverage .mypy_cache .pytest_cache .ruff_cache
