@@ -9,12 +9,16 @@ from synapse_agent_api import AuthenticatedClient
 if TYPE_CHECKING:
     import httpx
 
+    from synapse_sdk.clients.base import BaseClient
+
 
 class SharedApi(AuthenticatedClient):
     """The generated client for code that wants attrs models, without what would surprise on shared connections.
 
     It holds no token: the connections add the credentials. What would change or leave these connections is refused.
     """
+
+    owner: BaseClient
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._base_url!r})"
@@ -31,6 +35,8 @@ class SharedApi(AuthenticatedClient):
         raise TypeError("this client is synchronous: call sync or sync_detailed")
 
 
-def share(base_url: str, client: httpx.Client) -> SharedApi:
-    """Return the generated client on the connections of an httpx client."""
-    return SharedApi(base_url=base_url, token="").set_httpx_client(client)
+def share(owner: BaseClient, http: httpx.Client) -> SharedApi:
+    """Return the generated client on the connections of a client, which it keeps from being closed as unused."""
+    api = SharedApi(base_url=owner.base_url, token="").set_httpx_client(http)
+    api.owner = owner
+    return api

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import weakref
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -45,6 +46,8 @@ class BaseClient:
             # Nothing of .netrc: what proves who asks is what the program gave.
             trust_env=False,
         )
+        # A program that never closes its client, as the documented ones, leaves no socket open behind it.
+        self._close = weakref.finalize(self, self._http.close)
 
     @property
     def base_url(self) -> str:
@@ -60,11 +63,11 @@ class BaseClient:
         """
         from synapse_sdk.clients._api import share
 
-        return share(self.base_url, self._http)
+        return share(self, self._http)
 
     def close(self) -> None:
         """Close the connections. The client cannot be used afterwards."""
-        self._http.close()
+        self._close()
 
     def __enter__(self) -> Self:
         return self

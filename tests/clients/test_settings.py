@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -235,3 +236,17 @@ def test_a_call_on_a_closed_client_says_so(server: HTTPServer) -> None:
         client.list_docker_containers()
     client.close()
     assert server.log == []
+
+
+def test_a_client_that_is_dropped_unclosed_leaves_no_connection_open(server: HTTPServer) -> None:
+    server.expect_request("/containers/docker/").respond_with_json([])
+    client = AgentClient(server.url_for(""))
+    client.list_docker_containers()
+    http = client._http
+    api = client.api
+    del client
+    gc.collect()
+    assert not http.is_closed
+    del api
+    gc.collect()
+    assert http.is_closed

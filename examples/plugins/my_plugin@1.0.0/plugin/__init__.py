@@ -1,0 +1,1 @@
+"""A sample plugin: it counts and fingerprints text."""

@@ -1,0 +1,1 @@
+"""A sample plugin: it tidies lines of recognised text and lays them out."""
