@@ -1,0 +1,301 @@
+"""The process engine: each container is a process of this machine, on a port of 127.0.0.1."""
+
+import errno
+import json
+import os
+import re
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from synapse_sdk.local_agent.engines import ports
+from synapse_sdk.local_agent.engines.base import Container, ContainerSpec
+from synapse_sdk.local_agent.engines.child import Child, Reaper
+from synapse_sdk.local_agent.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+    field_error,
+)
+from synapse_sdk.local_agent.times import utc_now
+
+_PASSED_ON = re.compile("PATH|HOME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|SYSTEMROOT")
+_ATTEMPTS = 3
+_TAIL = 4000
+_SHORT_ID = 12
+
+
+@dataclass
+class _Entry:
+    """A container of this engine. Its fields change under the engine's lock alone."""
+
+    container: Container
+    spec: ContainerSpec
+    child: Child | None = None
+    port: int | None = None
+
+
+class ProcessEngine:
+    """Runs containers as child processes. It implements `Engine`.
+
+    Args:
+        start_timeout: How long a program may take until it listens, in seconds.
+        stop_grace: How long a program may take to end when asked to, in seconds. Then it is killed.
+
+    Raises:
+        UnavailableError: If this system does not have what the engine needs.
+    """
+
+    def __init__(self, *, start_timeout: float = 60.0, stop_grace: float = 10.0) -> None:
+        if not hasattr(os, "waitid"):
+            raise UnavailableError("The process engine needs Linux, or macOS with Python 3.13 or newer.")
+        self._start_timeout = start_timeout
+        self._stop_grace = stop_grace
+        self._lock = threading.Lock()
+        self._entries: dict[str, _Entry] = {}
+        self._reaper: Reaper | None = None
+        self._closed = False
+        self._ended: Callable[[Container], None] = lambda _: None
+
+    def watch(self, ended: Callable[[Container], None]) -> None:
+        """Have `ended` called with each container whose program ended without being removed."""
+        self._ended = ended
+
+    def create(self, spec: ContainerSpec) -> Container:
+        """Make a container and return it, not started yet.
+
+        Raises:
+            InvalidError: If an environment variable cannot be one.
+            UnavailableError: If the engine is closed.
+        """
+        check_envs(spec.envs)
+        container = Container(
+            id=secrets.token_hex(32),
+            name=spec.name,
+            image=spec.release.name,
+            status="created",
+            running=False,
+            host_port=None,
+            endpoint=None,
+            plugin_release=spec.release.name,
+            labels=tuple(spec.labels),
+            created_at=utc_now(),
+            record_id=spec.record_id,
+            exit_code=None,
+        )
+        with self._lock:
+            self._refuse_when_closed()
+            self._entries[container.id] = _Entry(container, spec)
+        return container
+
+    def start(self, container_id: str) -> Container:
+        """Start a container and return it once its program accepts connections.
+
+        Raises:
+            NotFoundError: If there is no such container.
+            InvalidError: If its program ended, or did not listen in time.
+            ConflictError: If it was removed meanwhile.
+            UnavailableError: If no process can be started.
+        """
+        for _ in range(_ATTEMPTS):
+            entry, child, port = self._spawn(container_id)
+            heard = self._await_listener(child, port)
+            if heard is ports.Listener.OURS and (container := self._mark_running(entry)):
+                return container
+            died = child.exit_code is not None
+            child.end(self._stop_grace)
+            with self._lock:
+                self._refuse_when_gone(entry)
+            # A port can only be handed to a program by number, so another may have been quicker to take it.
+            if heard is not ports.Listener.ANOTHER:
+                raise InvalidError(_why(entry.spec, child, port, died=died, timeout=self._start_timeout))
+        raise UnavailableError(f"No port of {ports.HOST} stayed free until {entry.container.name} listened.")
+
+    def get(self, container_id: str) -> Container:
+        """Return a container by its id, or by the first 12 digits of it or more.
+
+        Raises:
+            NotFoundError: If there is no such container.
+        """
+        with self._lock:
+            return self._find(container_id).container
+
+    def list(self) -> Sequence[Container]:
+        """Return all containers, the newest first, whether they run or not."""
+        with self._lock:
+            return [entry.container for entry in reversed(self._entries.values())]
+
+    def remove(self, container_id: str) -> None:
+        """Stop a container's whole process group and remove it.
+
+        Raises:
+            NotFoundError: If there is no such container.
+            ConflictError: If it is being removed already.
+        """
+        with self._lock:
+            entry = self._find(container_id)
+            if entry.container.status == "removing":
+                raise ConflictError(f"Container {container_id} is being removed already.")
+            entry.container = replace(entry.container, status="removing")
+        if entry.child:
+            entry.child.end(self._stop_grace)
+        with self._lock:
+            del self._entries[entry.container.id]
+
+    def close(self) -> None:
+        """End all children, and refuse to start more."""
+        with self._lock:
+            self._closed = True
+            entries = list(self._entries.values())
+        ending = [threading.Thread(target=self._remove_quietly, args=(entry.container.id,)) for entry in entries]
+        for thread in ending:
+            thread.start()
+        for thread in ending:
+            thread.join()
+        children = [entry.child for entry in entries if entry.child]
+        for child in children:
+            child.exited.wait()
+        if self._reaper:
+            self._reaper.close()
+
+    def _remove_quietly(self, container_id: str) -> None:
+        with suppress(NotFoundError, ConflictError):
+            self.remove(container_id)
+
+    def _find(self, container_id: str) -> _Entry:
+        found = [
+            entry
+            for full_id, entry in self._entries.items()
+            if full_id == container_id or (len(container_id) >= _SHORT_ID and full_id.startswith(container_id))
+        ]
+        if len(found) != 1:
+            raise NotFoundError(f"There is no container {container_id}.")
+        return found[0]
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise UnavailableError("The agent is stopping.")
+
+    def _refuse_when_gone(self, entry: _Entry) -> None:
+        self._refuse_when_closed()
+        if entry.container.status == "removing":
+            raise ConflictError(f"{entry.container.name} was removed while it was being started.")
+
+    def _spawn(self, container_id: str) -> tuple[_Entry, Child, int]:
+        with self._lock:
+            self._refuse_when_closed()
+            entry = self._find(container_id)
+            self._refuse_when_gone(entry)
+            taken = {other.port for other in self._entries.values() if other.port}
+            try:
+                port = ports.free_port(taken)
+                self._reaper = self._reaper or Reaper()
+                child = Child(
+                    [sys.executable, "-u", str(entry.spec.release.program)],
+                    cwd=entry.spec.release.folder,
+                    env=environment(os.environ, entry.spec, port),
+                    reaper=self._reaper,
+                    ended=lambda child: self._child_ended(entry, child),
+                )
+            except OSError as error:
+                if error.errno == errno.E2BIG:
+                    raise InvalidError("The params and envs are too long for an environment.") from error
+                raise UnavailableError(f"No process can be started: {error.strerror}.") from error
+            entry.child = child
+            entry.port = port
+            entry.container = replace(entry.container, status="starting", running=True)
+            return entry, child, port
+
+    def _await_listener(self, child: Child, port: int) -> ports.Listener:
+        deadline = time.monotonic() + self._start_timeout
+        pause = 0.01
+        while True:
+            over = child.exited.wait(pause) or time.monotonic() > deadline
+            heard = ports.listener(port, child.pid)
+            if over or heard is not ports.Listener.NOBODY:
+                return heard
+            pause = min(pause * 1.5, 0.1)
+
+    def _mark_running(self, entry: _Entry) -> Container | None:
+        with self._lock:
+            if entry.child is None or entry.child.exit_code is not None or entry.container.status != "starting":
+                return None
+            entry.container = replace(
+                entry.container,
+                status="running",
+                host_port=entry.port,
+                endpoint=f"http://{ports.HOST}:{entry.port}",
+            )
+            return entry.container
+
+    def _child_ended(self, entry: _Entry, child: Child) -> None:
+        with self._lock:
+            entry.port = None
+            was = entry.container
+            entry.container = replace(was, running=False, host_port=None, endpoint=None, exit_code=child.exit_code)
+            if was.status != "running":
+                return
+            entry.container = ended = replace(entry.container, status="exited")
+        self._ended(ended)
+
+
+def check_envs(envs: Mapping[str, str]) -> None:
+    """Check that all of these can be environment variables.
+
+    Raises:
+        InvalidError: If one cannot, with the list of field errors.
+    """
+    wrong = [
+        field_error("envs", ["body", "envs", name], message, value)
+        for name, value in envs.items()
+        for message in _env_faults(name, value)
+    ]
+    if wrong:
+        raise InvalidError(wrong)
+
+
+def _env_faults(name: str, value: str) -> list[str]:
+    faults = {
+        "an environment variable must have a name": not name,
+        "the name of an environment variable cannot hold '='": "=" in name,
+        "an environment variable cannot hold a NUL character": "\0" in name + value,
+    }
+    return [message for message, found in faults.items() if found]
+
+
+def environment(agents: Mapping[str, str], spec: ContainerSpec, port: int) -> dict[str, str]:
+    """Return the environment of a container's program.
+
+    From the agent's own it takes what a program needs to start. What the caller gave comes before that and before
+    `PLUGIN_PARAMS`; the server address is the engine's alone, for it must find the program there. The release's folder
+    comes first in `PYTHONPATH`, so that its package can be imported by name.
+
+    Args:
+        agents: The agent's own environment.
+        spec: The container.
+        port: The port on which the program is to listen.
+    """
+    search = [str(spec.release.folder), spec.envs.get("PYTHONPATH", "")]
+    return {
+        **{name: value for name, value in agents.items() if _PASSED_ON.fullmatch(name)},
+        "PLUGIN_PARAMS": json.dumps(spec.params),
+        **spec.envs,
+        "PYTHONPATH": os.pathsep.join(filter(None, search)),
+        "GRADIO_SERVER_NAME": ports.HOST,
+        "GRADIO_SERVER_PORT": str(port),
+    }
+
+
+def _why(spec: ContainerSpec, child: Child, port: int, *, died: bool, timeout: float) -> str:
+    what = (
+        f"ended with code {child.exit_code} before it listened"
+        if died
+        else f"did not listen on {ports.HOST}:{port} within {timeout:g} s"
+    )
+    tail = child.output().strip()[-_TAIL:]
+    return f"{spec.release.name} {what}: {tail or '(it wrote nothing)'}"

@@ -1,0 +1,305 @@
+"""The records of containers, in a database."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import QueuePool
+
+from synapse_sdk.local_agent.errors import InvalidError, NotFoundError, field_error
+from synapse_sdk.local_agent.times import utc_now
+
+_LARGEST_ID = 2**63 - 1
+_LOCK_TIMEOUT = 15.0
+_CONNECTIONS = 16
+
+_metadata = sa.MetaData()
+_containers = sa.Table(
+    "containers",
+    _metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("docker_id", sa.String(64), unique=True),
+    sa.Column("plugin_release", sa.Text, nullable=False, index=True),
+    sa.Column("status", sa.Text, nullable=False, index=True),
+    sa.Column("status_reason", sa.Text),
+    sa.Column("exit_code", sa.Integer),
+    sa.Column("endpoint", sa.Text),
+    sa.Column("host_port", sa.Integer),
+    sa.Column("params", sa.JSON, nullable=False),
+    sa.Column("metadata", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.String(27), nullable=False),
+    sa.Column("updated_at", sa.String(27), nullable=False),
+    sa.Column("owner", sa.Text, index=True),
+    sqlite_autoincrement=True,  # the number of a deleted record never becomes another's
+)
+_labels = sa.Table(
+    "container_labels",
+    _metadata,
+    sa.Column("container_id", sa.ForeignKey(_containers.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("label", sa.Text, nullable=False, index=True),
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as it was when it was read.
+
+    Attributes:
+        id: Its number.
+        docker_id: The id of its container, once there is one.
+        plugin_release: The plugin release.
+        status: What the container is doing, or what a client has written.
+        status_reason: Why the status is what it is, where the agent has something to say.
+        exit_code: What the container's program ended with, negative for a signal.
+        endpoint: The URL on which the program answers, while it does.
+        host_port: The port of that URL.
+        params: The parameters that it was created with.
+        metadata: The metadata that it was created with.
+        labels: The labels that it was created with.
+        created_at: When it was made, in ISO 8601 and UTC.
+        updated_at: When it was last written, in the same form.
+        owner: The agent that answers for the container, while there is one.
+    """
+
+    id: int
+    docker_id: str | None
+    plugin_release: str
+    status: str
+    status_reason: str | None
+    exit_code: int | None
+    endpoint: str | None
+    host_port: int | None
+    params: dict[str, Any]
+    metadata: dict[str, Any]
+    labels: list[str]
+    created_at: str
+    updated_at: str
+    owner: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the contract's `Container`."""
+        fields = asdict(self)
+        del fields["owner"]
+        return fields
+
+
+Change = Callable[[Record], Mapping[str, Any]]
+"""Decides, from a record as it is, which of its fields to write."""
+
+
+class Records:
+    """The records of a database. Safe to use from many threads, and by many processes on one database.
+
+    Args:
+        url: The database, as a SQLAlchemy URL.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: If the database cannot be used.
+    """
+
+    def __init__(self, url: str | sa.URL) -> None:
+        self._engine = _connect(sa.make_url(url))
+        try:
+            with self._writing() as connection:
+                _metadata.create_all(connection)
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def close(self) -> None:
+        """Close the database's connections."""
+        self._engine.dispose()
+
+    def create(self, *, labels: Sequence[str] = (), **fields: Any) -> Record:
+        """Make a record and return it.
+
+        Args:
+            labels: Its labels.
+            fields: Its other fields, as `Record` names them, without `id` and the times.
+        """
+        now = utc_now()
+        with self._writing() as connection:
+            values = {"created_at": now, "updated_at": now, **fields}
+            key = connection.execute(_containers.insert().values(values)).inserted_primary_key
+            record_id = int(key[0]) if key else 0
+            if labels:
+                rows = [
+                    {"container_id": record_id, "position": position, "label": label}
+                    for position, label in enumerate(labels)
+                ]
+                connection.execute(_labels.insert(), rows)
+            return _one(connection, _containers.c.id == record_id)
+
+    def get(self, record_id: int) -> Record:
+        """Return a record by its number.
+
+        Raises:
+            NotFoundError: If there is none.
+        """
+        with self._reading() as connection:
+            return _one(connection, _has_id(record_id), f"There is no record {record_id}.")
+
+    def change(self, record_id: int, change: Change) -> Record:
+        """Change a record and return it as it is now. Nobody else can write it between the reading and the writing.
+
+        Raises:
+            NotFoundError: If there is none.
+        """
+        with self._writing() as connection:
+            found = _one(connection, _has_id(record_id), f"There is no record {record_id}.", lock=True)
+            _write(connection, found, change(found))
+            return _one(connection, _has_id(record_id))
+
+    def change_all(self, change: Change, **equal: str) -> None:
+        """Change every record whose fields have the given values; `change` returns nothing for one to leave alone."""
+        where = [_containers.c[name] == value for name, value in equal.items()]
+        with self._writing() as connection:
+            for record in _all(connection, *where, lock=True):
+                _write(connection, record, change(record))
+
+    def delete(self, record_id: int) -> Record:
+        """Delete a record and return it as it was.
+
+        Raises:
+            NotFoundError: If there is none.
+        """
+        with self._writing() as connection:
+            found = _one(connection, _has_id(record_id), f"There is no record {record_id}.", lock=True)
+            connection.execute(_containers.delete().where(_has_id(record_id)))
+            return found
+
+    def page(self, filters: Sequence[tuple[str, str]], number: int, size: int) -> tuple[int, list[Record]]:
+        """Return how many records match all filters, and those of one page of them, the newest first.
+
+        Raises:
+            InvalidError: If a filter names a field that cannot be compared.
+            NotFoundError: If there is no such page. There always is a first one.
+        """
+        where = [condition(name, value) for name, value in filters]
+        with self._reading() as connection:
+            count = connection.execute(sa.select(sa.func.count()).select_from(_containers).where(*where)).scalar_one()
+            if number > 1 and (number - 1) * size >= count:
+                raise NotFoundError("Invalid page.")
+            return count, _all(connection, *where, limit=size, offset=(number - 1) * size)
+
+    def owners(self) -> list[str]:
+        """Return the agents that answer for a container, each once."""
+        owner = _containers.c.owner
+        with self._reading() as connection:
+            return list(connection.execute(sa.select(owner).distinct().where(owner.is_not(None))).scalars())
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+            yield connection
+
+
+def condition(name: str, value: str) -> sa.ColumnElement[bool]:
+    """Return the condition of one filter: equality with the field of that name, membership for labels.
+
+    A name that records do not have, or a value that the field cannot have, matches nothing. The id of a container may
+    be a short one.
+
+    Raises:
+        InvalidError: If the field is one that cannot be compared.
+    """
+    if name in ("params", "metadata"):
+        raise InvalidError([field_error("filter", ["query", name], f"records cannot be filtered by {name}", value)])
+    if "\0" in value:
+        return sa.false()
+    if name in ("label", "labels"):
+        labelled = sa.select(_labels.c.container_id).where(_labels.c.label == value)
+        return _containers.c.id.in_(labelled)
+    if name not in _containers.c or name == "owner":
+        return sa.false()
+    column = _containers.c[name]
+    if isinstance(column.type, sa.Integer):
+        number = re.fullmatch(r"-?[0-9]{1,19}", value)
+        return column == int(value) if number and abs(int(value)) <= _LARGEST_ID else sa.false()
+    if name == "docker_id" and re.fullmatch("[0-9a-f]{12,63}", value):
+        return column.startswith(value)
+    return column == value
+
+
+_WRITES = "synapse_writes"
+
+
+def _connect(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True, pool_size=_CONNECTIONS, max_overflow=0)
+    memory = url.database in (None, "", ":memory:")
+    engine = sa.create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1 if memory else _CONNECTIONS,  # each connection to memory is a database of its own
+        max_overflow=0,
+        connect_args={"timeout": _LOCK_TIMEOUT, "check_same_thread": False},
+    )
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+class _SQLite(Protocol):
+    isolation_level: str | None
+
+    def execute(self, statement: str, /) -> object: ...
+
+
+def _prepare_sqlite(connection: _SQLite, _: object) -> None:
+    connection.isolation_level = None  # the driver would begin transactions later than `_begin_sqlite` does
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and asks to write later fails when another has written meanwhile.
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _has_id(record_id: int) -> sa.ColumnElement[bool]:
+    return _containers.c.id == record_id if record_id <= _LARGEST_ID else sa.false()
+
+
+def _one(connection: Connection, where: sa.ColumnElement[bool], missing: str = "", *, lock: bool = False) -> Record:
+    found = _all(connection, where, lock=lock)
+    if not found:
+        raise NotFoundError(missing)
+    return found[0]
+
+
+def _all(
+    connection: Connection,
+    *where: sa.ColumnElement[bool],
+    lock: bool = False,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Record]:
+    query = sa.select(_containers).where(*where).order_by(_containers.c.id.desc()).limit(limit).offset(offset)
+    rows = connection.execute(query.with_for_update() if lock else query).mappings().all()
+    labels: dict[int, list[str]] = {row["id"]: [] for row in rows}
+    labelled = (
+        sa.select(_labels.c.container_id, _labels.c.label)
+        .where(_labels.c.container_id.in_(labels))
+        .order_by(_labels.c.position)
+    )
+    for record_id, label in connection.execute(labelled):
+        labels[record_id].append(label)
+    return [Record(**row, labels=labels[row["id"]]) for row in rows]
+
+
+def _write(connection: Connection, record: Record, values: Mapping[str, Any]) -> None:
+    if values:
+        change = _containers.update().where(_containers.c.id == record.id)
+        connection.execute(change.values({**values, "updated_at": utc_now()}))

@@ -1,0 +1,400 @@
+"""The records: what is kept, how it is found, and that nothing is lost when many write."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from synapse_sdk.local_agent import lifecycle, owner, records
+from synapse_sdk.local_agent.engines import Container
+from synapse_sdk.local_agent.errors import InvalidError, NotFoundError
+from synapse_sdk.local_agent.handlers import Handlers
+from synapse_sdk.local_agent.records import Record, Records
+from tests.local_agent.support import Api, errors_of, make_release, wait_until
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'records.db'}"
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(request: pytest.FixtureRequest, url: str) -> Iterator[Records]:
+    store = Records(url if request.param == "file" else "sqlite://")
+    yield store
+    store.close()
+
+
+def make(store: Records, **fields: Any) -> Record:
+    given = {"plugin_release": "a@1", "status": "running", "params": {}, "metadata": {}, **fields}
+    return store.create(**given)
+
+
+def found(store: Records, *filters: tuple[str, str]) -> list[int]:
+    return [record.id for record in store.page(filters, 1, 100)[1]]
+
+
+def test_a_record_is_read_as_it_was_written(store: Records) -> None:
+    wrote = make(store, params={"a": [1, None]}, metadata={"é": {}}, labels=["y", "x", "y"], docker_id="a" * 64)
+    assert store.get(wrote.id) == wrote
+    assert (wrote.params, wrote.metadata, wrote.labels) == ({"a": [1, None]}, {"é": {}}, ["y", "x", "y"])
+    assert wrote.created_at == wrote.updated_at
+
+
+def test_a_page_holds_the_newest_first_and_counts_all(store: Records) -> None:
+    ids = [make(store).id for _ in range(5)]
+    count, page = store.page([], 2, 2)
+    assert (count, [record.id for record in page]) == (5, [ids[2], ids[1]])
+
+
+def test_a_page_beyond_the_last_is_not_there_but_the_first_always_is(store: Records) -> None:
+    assert store.page([], 1, 20) == (0, [])
+    make(store)
+    for number in (2, 10**30):
+        with pytest.raises(NotFoundError, match="Invalid page"):
+            store.page([], number, 1)
+
+
+def test_filters_are_equality_with_a_field_and_all_must_hold(store: Records) -> None:
+    one = make(store, status="running", plugin_release="a@1", host_port=4000, endpoint="http://x", docker_id="a" * 64)
+    two = make(store, status="exited", plugin_release="a@1", exit_code=-9, docker_id="a" * 63 + "b")
+    both = [two.id, one.id]
+    assert found(store, ("plugin_release", "a@1")) == both
+    assert found(store, ("plugin_release", "a@1"), ("status", "exited")) == [two.id]
+    assert found(store, ("status", "exited"), ("status", "running")) == []
+    assert found(store, ("id", str(one.id))) == [one.id]
+    assert found(store, ("host_port", "4000")) == [one.id]
+    assert found(store, ("exit_code", "-9")) == [two.id]
+    assert found(store, ("endpoint", "http://x")) == [one.id]
+    assert found(store, ("docker_id", "a" * 64)) == [one.id]
+    assert found(store, ("docker_id", "a" * 12)) == both
+    assert found(store, ("created_at", one.created_at)) == [one.id]
+
+
+@pytest.mark.parametrize("name", ["label", "labels"])
+def test_a_filter_by_label_is_membership(store: Records, name: str) -> None:
+    one, two = make(store, labels=["x", "y"]).id, make(store, labels=["x", "x"]).id
+    make(store)
+    assert found(store, (name, "x")) == [two, one]
+    assert found(store, (name, "x"), (name, "y")) == [one]
+    assert found(store, (name, "z")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("nothing", "x"),
+        ("owner", "me"),
+        ("", ""),
+        ("id", "x"),
+        ("id", "1_0"),
+        ("id", "9" * 30),
+        ("id", str(2**63)),
+        ("host_port", ""),
+        ("docker_id", "aaa"),
+        ("docker_id", "aaaaaaaaaaa%"),
+        ("status", "running\0"),
+        ("label", "\0"),
+    ],
+)
+def test_a_filter_that_no_record_can_match_matches_none(store: Records, name: str, value: str) -> None:
+    make(store, docker_id="a" * 64, owner="me")
+    assert found(store, (name, value)) == []
+
+
+@pytest.mark.parametrize("name", ["params", "metadata"])
+def test_a_field_that_cannot_be_compared_is_refused_as_a_filter(store: Records, name: str) -> None:
+    with pytest.raises(InvalidError):
+        store.page([(name, "{}")], 1, 1)
+
+
+def test_a_deleted_number_is_not_given_again(store: Records) -> None:
+    last = make(store, labels=["x"]).id
+    assert store.delete(last).labels == ["x"]
+    assert make(store).id > last
+    assert found(store, ("label", "x")) == []
+
+
+@pytest.mark.parametrize("number", [7, 2**63 - 1, 2**63, 10**100])
+def test_a_number_that_no_record_has_is_not_found(store: Records, number: int) -> None:
+    for act in (store.get, store.delete, lambda each: store.change(each, lambda _: {"status": "x"})):
+        with pytest.raises(NotFoundError, match=f"There is no record {number}"):
+            act(number)
+
+
+def test_nothing_is_written_when_nothing_changes(store: Records) -> None:
+    wrote = make(store)
+    assert store.change(wrote.id, lambda _: {}) == wrote
+
+
+def test_a_change_that_fails_writes_nothing(store: Records) -> None:
+    wrote = make(store)
+
+    def fails(_: Record) -> dict[str, Any]:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        store.change(wrote.id, fails)
+    assert store.get(wrote.id) == wrote
+
+
+def test_no_change_is_lost_among_threads(store: Records) -> None:
+    wrote = make(store, host_port=0)
+
+    def add(_: int) -> None:
+        store.change(wrote.id, lambda record: {"host_port": (record.host_port or 0) + 1})
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(add, range(100)))
+    assert store.get(wrote.id).host_port == 100
+
+
+ADDS = """
+import sys
+from synapse_sdk.local_agent.records import Records
+store = Records(sys.argv[1])
+print(flush=True)
+for _ in range(50):
+    store.change(1, lambda record: {"host_port": record.host_port + 1})
+store.close()
+"""
+
+
+def test_no_change_is_lost_among_processes(url: str) -> None:
+    store = Records(url)
+    make(store, host_port=0)
+    arguments = [sys.executable, "-c", ADDS, url]
+    others = [subprocess.Popen(arguments, stdout=subprocess.PIPE) for _ in range(2)]
+    for _ in range(50):
+        store.change(1, lambda record: {"host_port": (record.host_port or 0) + 1})
+    for other in others:
+        assert other.communicate()[0] == b"\n"
+        assert other.returncode == 0
+    assert store.get(1).host_port == 150
+    store.close()
+
+
+def test_a_reader_is_not_held_up_by_a_writer(url: str) -> None:
+    store = Records(url)
+    wrote = make(store)
+    with store._writing() as connection:
+        connection.execute(sa.text("UPDATE containers SET status = 'new'"))
+        assert store.get(wrote.id).status == "running"
+    assert store.get(wrote.id).status == "new"
+    store.close()
+
+
+def test_a_writer_that_waits_too_long_gives_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "_LOCK_TIMEOUT", 0.1)
+    store, other = Records(url), Records(url)
+    with store._writing(), pytest.raises(OperationalError, match="locked"):
+        make(other)
+    other.close()
+    store.close()
+
+
+def test_a_database_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OperationalError):
+        Records(f"sqlite:///{tmp_path / 'nowhere' / 'records.db'}")
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(b"not a database" * 100)
+    with pytest.raises(sa.exc.DatabaseError):
+        Records(f"sqlite:///{broken}")
+
+
+def test_another_database_than_sqlite_is_left_as_it_is() -> None:
+    dialect = sa.make_url("postgresql+nothing://localhost/x")
+    with pytest.raises(sa.exc.NoSuchModuleError):
+        Records(dialect)
+
+
+def test_the_statements_are_what_postgresql_takes() -> None:
+    dialect = sa.make_url("postgresql+psycopg://").get_dialect()()
+    for filters in (("label", "x"), ("docker_id", "a" * 12), ("id", "1"), ("nothing", "x")):
+        condition = records.condition(*filters)
+        assert str(sa.select(records._containers).where(condition).with_for_update().compile(dialect=dialect))
+
+
+def test_pages_link_to_each_other_and_keep_the_filters(api: Api, plugins: Path) -> None:
+    make_release(plugins)
+    ids = [api.create(labels=["x"])["record_id"] for _ in range(3)]
+    api.create()
+    seen = []
+    page = api.get("/containers/", params={"label": "x", "page_size": 1}).json()
+    assert page["previous"] is None
+    while True:
+        assert page["count"] == 3
+        seen += [record["id"] for record in page["results"]]
+        if not page["next"]:
+            break
+        last, page = page, api.get(page["next"]).json()
+        previous = api.get(page["previous"]).json()
+        assert previous["results"] == last["results"]
+    assert seen == ids[::-1]
+    assert httpx.URL(page["previous"]).copy_with(query=None) == api.base_url.join("/containers/")
+
+
+def test_a_page_beyond_the_last_is_not_found(api: Api) -> None:
+    assert api.get("/containers/?page=1").json() == {"count": 0, "next": None, "previous": None, "results": []}
+    for number in (2, 10**40):
+        response = api.get(f"/containers/?page={number}")
+        assert response.status_code == 404
+        assert response.json() == {"detail": "Invalid page."}
+
+
+def test_the_size_of_a_page_is_20_unless_asked_for_and_1000_at_the_most(api: Api) -> None:
+    seen: list[int] = []
+    page = Records.page
+
+    def watched(store: Records, filters: Any, number: int, size: int) -> Any:
+        seen.append(size)
+        return page(store, filters, number, size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Records, "page", watched)
+        for query in ("", "?page_size=7", "?page_size=1001", f"?page_size={10**40}"):
+            assert api.get(f"/containers/{query}").status_code == 200
+    assert seen == [20, 7, 1000, 1000]
+
+
+def test_filters_reach_the_database(api: Api, plugins: Path) -> None:
+    make_release(plugins)
+    created = api.create(labels=["x"])
+    for filters in (
+        {"label": "x", "status": "running"},
+        {"docker_id": created["id"][:12]},
+        {"id": created["record_id"], "plugin_release": "sample@1.0"},
+    ):
+        assert [record["id"] for record in api.records(**filters)] == [created["record_id"]]
+    for filters in ({"label": "y"}, {"nothing": "x"}, {"filters": "x"}, {"status": "x"}):
+        assert api.records(**filters) == []
+    assert errors_of(api.get("/containers/?params=x")) == [("filter", ["query", "params"])]
+
+
+def record(**fields: Any) -> Record:
+    given = dict.fromkeys(Record.__annotations__)
+    return Record(**{**given, "id": 1, "status": "running", "endpoint": "http://x", "host_port": 1, **fields})
+
+
+def container(**fields: Any) -> Container:
+    given = dict.fromkeys(Container.__annotations__)
+    return Container(**{**given, "endpoint": "http://y", "host_port": 2, **fields})
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("starting", {"endpoint": "http://y", "host_port": 2, "status": "running"}),
+        ("mine", {"endpoint": "http://y", "host_port": 2}),
+        ("exited", {}),
+        ("deleting", {}),
+        ("deleted", {}),
+    ],
+)
+def test_a_record_follows_a_start_unless_more_has_happened(status: str, expected: dict[str, Any]) -> None:
+    assert lifecycle.listens(record(status=status), container()) == expected
+
+
+@pytest.mark.parametrize("status", ["deleting", "deleted"])
+def test_an_end_that_was_asked_for_is_no_exit(status: str) -> None:
+    assert lifecycle.ended(record(status=status), container(exit_code=0)) == {}
+
+
+def test_a_deleted_container_is_not_removed_again() -> None:
+    assert lifecycle.removing(record(status="deleted")) == {}
+    assert lifecycle.removing(record(status="mine"))["status"] == "deleting"
+
+
+@pytest.mark.parametrize(
+    ("status", "becomes"),
+    [
+        ("running", "stopped"),
+        ("mine", "stopped"),
+        ("starting", "failed"),
+        ("deleting", "deleted"),
+        ("exited", "exited"),
+    ],
+)
+def test_a_record_whose_agent_is_gone_says_so(status: str, becomes: str) -> None:
+    before = record(status=status, owner="o", status_reason="before")
+    after = {"status": before.status, "status_reason": "before", **lifecycle.abandoned(before, "gone")}
+    reason = "before" if status == "exited" else "gone"
+    assert after == {"status": becomes, "status_reason": reason, "endpoint": None, "host_port": None, "owner": None}
+
+
+AGENT = """
+import sys, time
+from synapse_sdk.local_agent import LocalAgent
+with LocalAgent(sys.argv[1], auth=False, database=sys.argv[2]) as agent:
+    print(agent.url, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_agent_left_is_settled_by_the_next(plugins: Path, url: str) -> None:
+    make_release(plugins)
+    make_release(plugins, "import time; time.sleep(600)", "slow@1.0")
+    arguments = [sys.executable, "-c", AGENT, str(plugins), url]
+    agent = subprocess.Popen(arguments, stdout=subprocess.PIPE)
+    assert agent.stdout
+    with (
+        agent.stdout,
+        Api(base_url=agent.stdout.readline().decode().strip()) as api,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        created = api.create()
+        creating = threads.submit(api.post, "/containers/docker/", json={"plugin_release": "slow@1.0"})
+        wait_until(lambda: api.records(status="starting"))
+        agent.kill()
+        agent.wait()
+        assert creating.exception()
+    store = Records(url)
+    assert not owner.is_gone(owner.this_agent())
+    assert [owner.is_gone(each) for each in store.owners()] == [True]
+
+    class Idle:
+        def watch(self, _: object) -> None: ...
+
+    Handlers(None, store, Idle())  # type: ignore[arg-type]
+    reason = "its container was gone when the agent started"
+    settled = {each.id: each for each in store.page([], 1, 10)[1]}
+    assert (settled[created["record_id"]].status, settled[created["record_id"]].endpoint) == ("stopped", None)
+    assert sorted(each.status for each in settled.values()) == ["failed", "stopped"]
+    assert {each.status_reason for each in settled.values()} == {reason}
+    assert store.owners() == []
+    store.close()
+
+
+def test_an_agent_of_another_host_may_still_be_there() -> None:
+    assert not owner.is_gone("another-host/1/1/x")
+
+
+def test_an_agent_is_told_from_a_later_process_of_the_same_id() -> None:
+    host, pid, started, unique = owner.this_agent().rsplit("/", 3)
+    assert owner.is_gone(f"{host}/{pid}/{int(started) + 1}/{unique}")
+
+
+def test_where_processes_do_not_tell_when_they_started_their_id_must_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(_: Path) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", unreadable)
+    me = owner.this_agent()
+    assert not owner.is_gone(me)
+    gone = subprocess.run(
+        [sys.executable, "-S", "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    assert owner.is_gone(me.replace(f"/{me.rsplit('/', 3)[1]}/", f"/{int(gone.stdout)}/"))
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.kill", forbidden)
+    assert not owner.is_gone(me)
