@@ -11,9 +11,11 @@
         │   ├── AuthenticationError            401
         │   ├── AuthorizationError             403
         │   ├── NotFoundError                  404
+        │   ├── ConflictError                  409
         │   ├── ValidationError                400, 422
         │   ├── RateLimitError                 429
         │   └── ServerError                    500 to 599
+        ├── RedirectError                      pointed elsewhere, and not followed
         └── ResponseDecodeError                answered, but not with what was asked for
 
 Arguments that cannot be right raise `ValueError` or `TypeError` before anything is sent.
@@ -26,7 +28,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = [
     "AuthenticationError",
@@ -35,9 +37,11 @@ __all__ = [
     "ClientError",
     "ClientResponseIncompleteError",
     "ClientTimeoutError",
+    "ConflictError",
     "HTTPError",
     "NotFoundError",
     "RateLimitError",
+    "RedirectError",
     "ResponseDecodeError",
     "ServerError",
     "ValidationError",
@@ -61,6 +65,10 @@ class ClientError(Exception):
         method: The HTTP method.
         url: Where it was asked, without credentials.
         headers: The answer's headers, with names in lower case. Empty when there was no answer.
+        request_id: The answer's `X-Request-ID`, or None.
+        retry_after: After how many seconds the answer asked to try again, or None.
+        attempts: How many times it was tried, all in all.
+        rows: How many rows had come before, where the call was to fetch all pages of a list; else None.
         may_have_taken_effect: Whether the agent may have done what was asked, although the call failed. Always
             False for a request that changes nothing.
     """
@@ -74,6 +82,8 @@ class ClientError(Exception):
         method: str | None = None,
         url: str | None = None,
         headers: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+        attempts: int = 1,
         may_have_taken_effect: bool = False,
     ) -> None:
         # What args hold is what pickle and copy make the error from; the rest travels in __dict__.
@@ -83,17 +93,22 @@ class ClientError(Exception):
         self.operation = operation
         self.method = method
         self.url = url
-        self.headers: dict[str, str] = dict(headers or {})
+        self.headers: dict[str, str] = {name.lower(): value for name, value in (headers or {}).items()}
+        self.request_id = self.headers.get("x-request-id")
+        self.retry_after = retry_after
+        self.attempts = attempts
+        self.rows: int | None = None
         self.may_have_taken_effect = may_have_taken_effect
 
     def __str__(self) -> str:
-        sentence = f"{self._request()} {self._outcome()}"
         detail = describe_detail(self.detail)
-        text = f"{sentence}: {detail}" if detail else f"{sentence}."
-        if self.may_have_taken_effect:
-            separator = "\n" if "\n" in text else " "
-            text += f"{separator}The request may have taken effect."
-        return text
+        text = f"{self._request()} {self._outcome()}" + (f": {detail}" if detail else ".")
+        advice = " ".join(self._advice())
+        if not advice:
+            return text
+        if "\n" in text:
+            return f"{text}\n{advice}"
+        return f"{text}{'' if text[-1] in '.!?' else '.'} {advice}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(status_code={self.status_code}, detail={_shorten(repr(self.detail))})"
@@ -107,9 +122,21 @@ class ClientError(Exception):
     def _outcome(self) -> str:
         return "failed"
 
+    def _advice(self) -> Iterator[str]:
+        if self.may_have_taken_effect:
+            yield "The request may have taken effect."
+        if self.retry_after is not None:
+            yield f"The answer asks to try again after {self.retry_after:g} s."
+        if self.attempts > 1:
+            yield f"It was tried {self.attempts} times."
+        if self.rows is not None:
+            yield f"{self.rows} rows had come before."
+        if self.request_id:
+            yield f"Request id: {_shorten(self.request_id, 100)}."
+
 
 class ClientConnectionError(ClientError):
-    """The agent was not reached, or the connection to it broke off."""
+    """The agent was not reached, or the connection to it broke off. Nothing was done, but for the subclass below."""
 
     def _outcome(self) -> str:
         return "did not reach the agent"
@@ -148,6 +175,10 @@ class NotFoundError(HTTPError):
     """404: there is no such container, record, page or plugin release."""
 
 
+class ConflictError(HTTPError):
+    """409: what is there does not allow this now."""
+
+
 class ValidationError(HTTPError):
     """400 or 422: the agent refused the request as malformed, or could not start the release from it."""
 
@@ -158,6 +189,13 @@ class RateLimitError(HTTPError):
 
 class ServerError(HTTPError):
     """500 to 599: the agent, or a gateway before it, failed."""
+
+
+class RedirectError(ClientError):
+    """The answer points elsewhere, and is not one to follow; the text says where it points."""
+
+    def _outcome(self) -> str:
+        return f"was answered {_status_text(self.status_code)}"
 
 
 class ResponseDecodeError(ClientError):

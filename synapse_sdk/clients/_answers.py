@@ -20,14 +20,21 @@ _ERRORS_BY_STATUS: dict[int, type[exceptions.HTTPError]] = {
     401: exceptions.AuthenticationError,
     403: exceptions.AuthorizationError,
     404: exceptions.NotFoundError,
+    409: exceptions.ConflictError,
     422: exceptions.ValidationError,
     429: exceptions.RateLimitError,
 }
 
-# Statuses below 500 mean that the agent refused; with these two it says, too, that it did nothing.
-_NOTHING_DONE = frozenset({501, 503})
-
 _TYPES: dict[Shape, type] = {Shape.OBJECT: dict, Shape.ARRAY: list}
+
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
 
 # What a body decodes to that is not JSON.
 _NOT_JSON = object()
@@ -36,73 +43,57 @@ _NOT_JSON = object()
 _MAX_TEXT = 10_000
 
 
-def read_answer(request: Request[Any], url: str, status_code: int, headers: Mapping[str, str], content: bytes) -> Any:
-    """Return what a request asked for from its answer, just as the agent sent it.
+def read(
+    request: Request[Any], status: int, headers: Mapping[str, str], content: bytes, context: Mapping[str, Any]
+) -> Any:
+    """Return what a request asked for from an answer of success, just as the agent sent it.
 
     Args:
         request: What was asked.
-        url: Where it was asked.
-        status_code: The answer's HTTP status.
-        headers: The answer's headers.
+        status: The answer's HTTP status.
+        headers: The answer's headers, with names in lower case.
         content: The answer's body, decompressed.
+        context: The attributes of an error, if there is one.
 
     Raises:
-        HTTPError: If the status is not one of success.
         ResponseDecodeError: If the body is not the JSON, or not of the shape, that was asked for.
     """
-    if not 200 <= status_code < 300:
-        kind = _ERRORS_BY_STATUS.get(status_code) or (
-            exceptions.ServerError if 500 <= status_code < 600 else exceptions.HTTPError
-        )
-        raise kind(
-            status_code,
-            _detail(content),
-            operation=request.operation,
-            method=request.method,
-            url=url,
-            headers=headers,
-            may_have_taken_effect=not request.safe and status_code >= 500 and status_code not in _NOTHING_DONE,
-        )
     if request.shape is Shape.NOTHING:
         return None
     value = _decode(content)
     if not isinstance(value, _TYPES[request.shape]):
-        raise exceptions.ResponseDecodeError(
-            status_code,
-            f"{request.shape.value} was due, and {_describe_body(value, content, headers)} came",
-            operation=request.operation,
-            method=request.method,
-            url=url,
-            headers=headers,
-            may_have_taken_effect=not request.safe,
-        )
+        detail = f"{request.shape.value} was due, and {_describe_body(value, content, headers)} came"
+        raise exceptions.ResponseDecodeError(status, detail, **context)
     return value
 
 
-def failure_of(request: Request[Any], url: str, error: httpx.HTTPError) -> exceptions.ClientError:
-    """Return the error that tells a caller why there is no answer.
+def failure(status: int, content: bytes, context: Mapping[str, Any]) -> exceptions.HTTPError:
+    """Return the error that an answer with an error status is.
 
     Args:
-        request: What was asked.
-        url: Where it was asked.
-        error: What httpx raised.
+        status: The answer's HTTP status.
+        content: The answer's body, as far as it came.
+        context: The error's attributes.
     """
-    never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError)
-    kind: type[exceptions.ClientError] = exceptions.ClientConnectionError
+    kind = _ERRORS_BY_STATUS.get(status) or (exceptions.ServerError if 500 <= status < 600 else exceptions.HTTPError)
+    return kind(status, _detail(content), **context)
+
+
+def kind_of(error: Exception) -> type[exceptions.ClientError]:
+    """Return the class of error that tells a caller why there is no answer."""
     if isinstance(error, httpx.TimeoutException):
-        kind = exceptions.ClientTimeoutError
-    elif isinstance(error, httpx.DecodingError):
-        kind = exceptions.ResponseDecodeError
-    elif not never_sent and not isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-        kind = exceptions.ClientResponseIncompleteError
-    return kind(
-        None,
-        str(error) or type(error).__name__,
-        operation=request.operation,
-        method=request.method,
-        url=url,
-        may_have_taken_effect=not never_sent and not request.safe,
-    )
+        return exceptions.ClientTimeoutError
+    return exceptions.ClientResponseIncompleteError if may_have_been_sent(error) else exceptions.ClientConnectionError
+
+
+def may_have_been_sent(error: Exception) -> bool:
+    """Return whether the agent may have read the request although there is no answer."""
+    return not isinstance(error, _NEVER_SENT)
+
+
+def describe(error: Exception) -> str:
+    """Return why there is no answer, as a text."""
+    return str(error) or type(error).__name__
 
 
 def _decode(content: bytes) -> Any:

@@ -33,6 +33,15 @@ def record_id(name: str, value: object) -> int:
     return value
 
 
+def count(name: str, value: object) -> int:
+    """Return a number of things: an `int` of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, not {_came(value)}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, not {_repr(value)}")
+    return value
+
+
 def non_empty_text(name: str, value: object, what: str) -> str:
     """Return a string that holds more than white space."""
     if not isinstance(value, str):

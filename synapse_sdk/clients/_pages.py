@@ -13,6 +13,9 @@ from synapse_sdk.exceptions import ResponseDecodeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from synapse_sdk.clients._request import Request
+    from synapse_sdk.exceptions import ClientError
+
 #: How many rows a page is asked to hold when all pages are fetched.
 PAGE_SIZE = 100
 
@@ -45,33 +48,37 @@ class Walk:
         """
         results = page.get("results")
         if not isinstance(results, list):
-            raise _wrong("a page without a list of results came", self.rows)
+            raise _wrong("a page without a list of results came")
         rows = self.rows + len(results)
         total = page.get("count")
         if total is not None and (not isinstance(total, int) or isinstance(total, bool)):
-            raise _wrong(f"the page's count is {total!r}, which is no number", self.rows)
+            raise _wrong(f"the page's count is {total!r}, which is no number")
         if total is not None and rows > total:
-            raise _wrong(f"{rows} rows came where the agent counts {total}", self.rows)
+            raise _wrong(f"{rows} rows came where the agent counts {total}")
         query = self._next_query(page.get("next"))
         if query is None and total is not None and rows < total:
-            raise _wrong(f"the last page came after {rows} rows where the agent counts {total}", rows)
+            raise _wrong(f"the last page came after {rows} rows where the agent counts {total}")
         seen = self.seen | {_key(self.query or {})}
         if query is not None and _key(query) in seen:
-            raise _wrong("a page leads back to one that came already", rows)
+            raise _wrong("a page leads back to one that came already")
         return evolve(self, query=query, rows=rows, total=total, seen=seen)
 
     def _next_query(self, following: object) -> dict[str, Any] | None:
         if following is None or following == "":
             return None
         if not isinstance(following, str):
-            raise _wrong(f"the page's next is {following!r}, which is no URL", self.rows)
+            raise _wrong(f"the page's next is {following!r}, which is no URL")
         given = parse_qs(urlsplit(following).query, keep_blank_values=True)
         flat = {name: values[0] if len(values) == 1 else values for name, values in given.items()}
         return {**(self.query or {}), **flat}
 
 
-def first(filters: Mapping[str, Any] | None) -> Walk:
+def first(filters: Mapping[str, Any] | None, page_size: int = PAGE_SIZE) -> Walk:
     """Return the walk before the first page.
+
+    Args:
+        filters: The caller's filters, which hold on every page.
+        page_size: How many rows to ask for at once, unless the filters have a `page_size`.
 
     Raises:
         ValueError: If the filters name a page: all pages are to come.
@@ -79,12 +86,20 @@ def first(filters: Mapping[str, Any] | None) -> Walk:
     given = _arguments.query("params", {} if filters is None else filters)
     if "page" in given:
         raise ValueError("params must not name a page where all pages are fetched")
-    return Walk(query={"page_size": PAGE_SIZE, **given})
+    return Walk(query={"page_size": _arguments.count("page_size", page_size), **given})
+
+
+def located(error: ClientError, walk: Walk, request: Request[Any], base_url: str) -> ClientError:
+    """Return an error that ended a walk, with what was asked for last and how many rows had come before."""
+    error.rows = walk.rows
+    error.method = error.method or request.method
+    error.url = error.url or f"{base_url}{request.path}"
+    return error
 
 
 def _key(query: Mapping[str, Any]) -> str:
     return repr(sorted((name, str(value)) for name, value in query.items()))
 
 
-def _wrong(what: str, rows: int) -> ResponseDecodeError:
-    return ResponseDecodeError(200, f"{what} ({rows} rows had come before)", operation="list_containers")
+def _wrong(what: str) -> ResponseDecodeError:
+    return ResponseDecodeError(200, what, operation="list_containers")

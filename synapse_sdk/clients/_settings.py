@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import os
+import platform
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 from attrs import evolve, field, frozen
 
-#: How long to wait by default, in seconds.
-CONNECT_TIMEOUT = 3.0
-READ_TIMEOUT = 10.0
+from synapse_sdk._version import __version__
+
+USER_AGENT = f"synapse-sdk/{__version__} python/{platform.python_version()}".encode()
+
+#: How long everything together may take by default, in seconds.
+DEADLINE = 60.0
+CREATE_DEADLINE = 900.0
 CREATE_TIMEOUT = 600.0
+RETRIES = 2
+
+_CREDENTIALS = {"authorization": "access_token", "synapse-user": "user_token", "synapse-tenant": "tenant"}
 
 
 @frozen
@@ -21,12 +31,16 @@ class Timeout:
     """How long a client waits, in seconds.
 
     Attributes:
-        connect: For the connection.
+        connect: For a connection to be made.
         read: For the next part of the answer.
+        write: For the next part of the request to be taken.
+        pool: For a connection of its own, where all are in use.
     """
 
-    connect: float = CONNECT_TIMEOUT
-    read: float = READ_TIMEOUT
+    connect: float = 3.0
+    read: float = 10.0
+    write: float = 10.0
+    pool: float = 10.0
 
 
 @frozen
@@ -35,41 +49,101 @@ class Settings:
 
     Attributes:
         base_url: The agent's URL, without a slash at its end.
-        headers: The headers that prove who asks. They never leave for another origin.
-        timeout: How long to wait.
+        credentials: The headers that prove who asks. They never leave for another origin.
+        headers: The headers of every request, which may be secret too.
+        timeout: How long to wait for one step of a call.
         create_timeout: How long to wait for the answer while a container is built and started, in seconds.
+        deadline: How long a call may take, retries and all, in seconds. None is the default, which is longer while
+            a container is built.
+        retries: How often a call may be tried again.
     """
 
     base_url: str
+    credentials: dict[str, bytes] = field(repr=False)
     headers: dict[str, bytes] = field(repr=False)
     timeout: Timeout
     create_timeout: float
+    deadline: float | None
+    retries: int
 
     def timeout_of(self, *, builds: bool) -> Timeout:
-        """Return how long to wait for a request."""
+        """Return how long to wait for one step of a call."""
         return evolve(self.timeout, read=self.create_timeout) if builds else self.timeout
+
+    def deadline_of(self, *, builds: bool) -> float:
+        """Return how long a call may take."""
+        if self.deadline is not None:
+            return self.deadline
+        return max(CREATE_DEADLINE, self.create_timeout) if builds else max(DEADLINE, self.timeout.read)
+
+    def changed(
+        self,
+        *,
+        timeout: float | Mapping[str, float] | None = None,
+        deadline: float | None = None,
+        create_timeout: float | None = None,
+        retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Settings:
+        """Return settings with other options. None leaves one as it is, and headers come on top of those given."""
+        changes: dict[str, Any] = {}
+        if timeout is not None:
+            changes["timeout"] = _timeout(timeout, self.timeout)
+        if deadline is not None:
+            changes["deadline"] = _seconds("deadline", deadline)
+        if create_timeout is not None:
+            changes["create_timeout"] = _seconds("create_timeout", create_timeout)
+        if retries is not None:
+            changes["retries"] = _count("retries", retries)
+        if headers is not None:
+            given = _headers(headers)
+            names = {name.lower() for name in given}
+            kept = {name: value for name, value in self.headers.items() if name.lower() not in names}
+            changes["headers"] = {**kept, **given}
+        return evolve(self, **changes)
 
 
 def make_settings(
     *,
-    base_url: str | None,
-    access_token: str | None,
-    agent_token: str | None,
-    user_token: str | None,
-    tenant: str | None,
-    timeout: float | Mapping[str, float] | None,
-    create_timeout: float | None,
+    base_url: str | None = None,
+    access_token: str | None = None,
+    agent_token: str | None = None,
+    user_token: str | None = None,
+    tenant: str | None = None,
+    timeout: float | Mapping[str, float] | None = None,
+    create_timeout: float | None = None,
+    deadline: float | None = None,
+    retries: int = RETRIES,
+    headers: Mapping[str, str] | None = None,
+    user_agent: str | None = None,
 ) -> Settings:
     """Return the settings that an agent client's arguments and the environment give, or raise an error naming one."""
-    waits = _timeout(timeout)
+    waits = Timeout() if timeout is None else _timeout(timeout, Timeout())
     return Settings(
         base_url=_base_url(base_url),
-        headers=_credentials(_token(access_token, agent_token), user_token, tenant),
+        credentials=_credentials(_token(access_token, agent_token), user_token, tenant),
+        headers={
+            "Accept": b"application/json",
+            "User-Agent": USER_AGENT
+            if user_agent is None
+            else _header_value("user_agent", user_agent) + b" " + USER_AGENT,
+        },
         timeout=waits,
-        create_timeout=(
-            max(CREATE_TIMEOUT, waits.read) if create_timeout is None else _seconds("create_timeout", create_timeout)
-        ),
-    )
+        create_timeout=max(CREATE_TIMEOUT, waits.read),
+        deadline=None,
+        retries=_count("retries", retries),
+    ).changed(create_timeout=create_timeout, deadline=deadline, headers=headers)
+
+
+def sends_token_in_the_clear(settings: Settings) -> bool:
+    """Return whether whoever listens on the way to the agent can read the token."""
+    url = httpx.URL(settings.base_url)
+    if not settings.credentials or url.scheme == "https" or url.host == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(url.host).is_loopback
+    except ValueError:
+        return True
 
 
 def _base_url(base_url: str | None) -> str:
@@ -134,17 +208,36 @@ def _header_value(name: str, value: object) -> bytes:
     return encoded
 
 
-def _timeout(timeout: float | Mapping[str, float] | None) -> Timeout:
-    if timeout is None:
-        return Timeout()
+def _headers(headers: Mapping[str, str]) -> dict[str, bytes]:
+    if not isinstance(headers, Mapping):
+        raise TypeError(f"headers must be a dictionary of strings, not {type(headers).__name__}")
+    values = {}
+    for name, value in headers.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise ValueError(f"headers has a name that cannot be a header's: {name!r}")
+        if argument := _CREDENTIALS.get(name.lower()):
+            raise ValueError(f"headers must not hold {name}: give {argument}")
+        values[name] = _header_value(f"headers[{name!r}]", value)
+    return values
+
+
+def _timeout(timeout: float | Mapping[str, float], otherwise: Timeout) -> Timeout:
     if not isinstance(timeout, Mapping):
         seconds = _seconds("timeout", timeout)
-        return Timeout(connect=seconds, read=seconds)
-    known = {"connect", "read"}
+        return Timeout(connect=seconds, read=seconds, write=seconds, pool=seconds)
+    known = ("connect", "read", "write", "pool")
     unknown = sorted(repr(key) for key in timeout if key not in known)
     if unknown:
-        raise ValueError(f"timeout must have the keys 'connect' and 'read' alone, not {', '.join(unknown)}")
-    return Timeout(**{key: _seconds(f"timeout[{key!r}]", seconds) for key, seconds in timeout.items()})
+        raise ValueError(f"timeout must have the keys {', '.join(map(repr, known))} alone, not {', '.join(unknown)}")
+    return evolve(otherwise, **{key: _seconds(f"timeout[{key!r}]", seconds) for key, seconds in timeout.items()})
+
+
+def _count(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if value < 0:
+        raise ValueError(f"{name} must not be negative: {value}")
+    return value
 
 
 def _seconds(name: str, value: Any) -> float:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import platform
-import weakref
+import copy
+import os
+import random
+import time
+import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import httpx
 
-from synapse_sdk._version import __version__
-from synapse_sdk.clients import _answers
-from synapse_sdk.clients._transport import OriginTransport, environment_proxy
+from synapse_sdk.clients import _log
+from synapse_sdk.clients._call import Again, Answer, Call, Moment, Outcome, Silence
+from synapse_sdk.clients._connections import Connections
+from synapse_sdk.clients._settings import sends_token_in_the_clear
+from synapse_sdk.clients._wire import wire_request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from synapse_agent_api import AuthenticatedClient
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-USER_AGENT = f"synapse-sdk/{__version__} python/{platform.python_version()}"
+_log.configure(os.environ)
 
 
 class BaseClient:
@@ -31,23 +37,20 @@ class BaseClient:
 
     Args:
         settings: How it reaches its agent.
+        options: What it connects with; see `Connections`.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    _monotonic = staticmethod(time.monotonic)
+    _wall = staticmethod(time.time)
+    _random = staticmethod(random.random)
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
         self._settings = settings
-        url = httpx.URL(settings.base_url)
-        self._http = httpx.Client(
-            base_url=url,
-            headers={"Accept": "application/json", "User-Agent": USER_AGENT},
-            timeout=_httpx_timeout(settings, builds=False),
-            transport=OriginTransport(
-                url, settings.headers, httpx.HTTPTransport(proxy=environment_proxy(url), trust_env=True)
-            ),
-            # Nothing of .netrc: what proves who asks is what the program gave.
-            trust_env=False,
-        )
-        # A program that never closes its client, as the documented ones, leaves no socket open behind it.
-        self._close = weakref.finalize(self, self._http.close)
+        self._connections = Connections(settings, **options)
+        self._is_copy = False
+        if sends_token_in_the_clear(settings):
+            message = f"the token is sent to {settings.base_url} without encryption: use https"
+            warnings.warn(message, stacklevel=3)
 
     @property
     def base_url(self) -> str:
@@ -58,16 +61,54 @@ class BaseClient:
     def api(self) -> AuthenticatedClient:
         """The generated client (`synapse_agent_api`) on the same connections, for code that wants attrs models.
 
-        Its functions answer as the generator made them: an error status comes back as an `ErrorBody`, and errors of
-        the network are httpx's own.
+        Its functions answer as the generator made them: an error status comes back as an `ErrorBody`, errors of the
+        network are httpx's own, and nothing is tried again.
         """
         from synapse_sdk.clients._api import share
 
-        return share(self, self._http)
+        timeout = self._settings.timeout
+        waits = httpx.Timeout(connect=timeout.connect, read=timeout.read, write=timeout.write, pool=timeout.pool)
+        return share(self, self._connections.http_client(waits, self._settings.headers))
+
+    def with_options(
+        self,
+        *,
+        timeout: float | Mapping[str, float] | None = None,
+        deadline: float | None = None,
+        create_timeout: float | None = None,
+        retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return a copy with other options, on the same connections. This client stays as it is.
+
+        Closing the copy closes nothing.
+
+        Args:
+            timeout: How long to wait for one step of a call, in seconds, as for the client itself.
+            deadline: How long a call may take, retries and all, in seconds.
+            create_timeout: How long to wait for `create_docker_container` to answer, in seconds.
+            retries: How often a call may be tried again.
+            headers: Headers on top of those that this client sends.
+
+        Raises:
+            ValueError: If one cannot be right.
+            TypeError: If one is of a wrong type.
+        """
+        settings = self._settings.changed(
+            timeout=timeout, deadline=deadline, create_timeout=create_timeout, retries=retries, headers=headers
+        )
+        other = copy.copy(self)
+        vars(other).pop("api", None)
+        vars(other).update(_settings=settings, _is_copy=True)
+        return other
 
     def close(self) -> None:
-        """Close the connections. The client cannot be used afterwards."""
-        self._close()
+        """Close the connections. The client and its copies cannot be used afterwards.
+
+        Calls that are under way in other threads end with an error. A copy made by `with_options` closes nothing.
+        """
+        if not self._is_copy:
+            self._connections.close()
 
     def __enter__(self) -> Self:
         return self
@@ -81,28 +122,58 @@ class BaseClient:
         return f"{type(self).__name__}(base_url={self.base_url!r})"
 
     def _send(self, request: Request[T]) -> T:
-        """Send a request and return what its answer holds.
+        """Send a request, again where that is right, and return what its answer holds.
 
         Raises:
             ClientError: If there is no answer, or another than was asked for.
         """
-        url = self.base_url + request.path
-        if self._http.is_closed:
-            raise RuntimeError(f"{self!r} is closed")
+        call = Call.first(request, self._settings, self._monotonic())
+        log = _log.CallLog(call)
         try:
-            response = self._http.request(
-                request.method,
-                request.path,
-                params=request.query,
-                json=request.body,
-                timeout=_httpx_timeout(self._settings, builds=request.builds),
-            )
-        except httpx.HTTPError as error:
-            raise _answers.failure_of(request, url, error) from error
-        answer: Any = _answers.read_answer(request, url, response.status_code, response.headers, response.content)
-        return cast("T", answer)
+            while True:
+                self._refuse_when_closed()
+                outcome = self._attempt(call)
+                log.outcome = outcome
+                step = call.after(outcome, Moment(self._monotonic(), self._wall(), self._random()))
+                if not isinstance(step, Again):
+                    return cast("T", step.value)
+                log.again(step, call)
+                call = step.call
+                if step.wait:
+                    self._sleep(step.wait)
+        finally:
+            log.end(call, self._monotonic())
 
+    def _attempt(self, call: Call) -> Outcome:
+        """Send a request once, and return what came of it."""
+        try:
+            response = self._connections.send(wire_request(call, self._settings, self._monotonic()))
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            return Silence(error, closed=self._connections.closed.is_set())
+        finally:
+            self._connections.sweep()
+        return self._read(response, call)
 
-def _httpx_timeout(settings: Settings, *, builds: bool) -> httpx.Timeout:
-    timeout = settings.timeout_of(builds=builds)
-    return httpx.Timeout(timeout.read, connect=timeout.connect)
+    def _read(self, response: httpx.Response, call: Call) -> Outcome:
+        content = bytearray()
+        broken: Exception | None = None
+        try:
+            for part in response.iter_bytes():
+                content += part
+                if self._monotonic() >= call.deadline:
+                    broken = httpx.ReadTimeout("the deadline passed")
+                    break
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            broken = error
+        finally:
+            response.close()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, bytes(content), broken)
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait, but not longer than the client lives."""
+        self._connections.closed.wait(seconds)
+
+    def _refuse_when_closed(self) -> None:
+        if self._connections.closed.is_set():
+            raise RuntimeError(f"{self!r} is closed")

@@ -30,14 +30,12 @@ KINDS = [
     (404, exceptions.NotFoundError),
     (422, exceptions.ValidationError),
     (429, exceptions.RateLimitError),
-    (409, exceptions.HTTPError),
+    (409, exceptions.ConflictError),
     (418, exceptions.HTTPError),
     (500, exceptions.ServerError),
     (502, exceptions.ServerError),
     (503, exceptions.ServerError),
     (599, exceptions.ServerError),
-    (301, exceptions.HTTPError),
-    (304, exceptions.HTTPError),
     (600, exceptions.HTTPError),
 ]
 
@@ -46,14 +44,14 @@ KINDS = [
 def test_every_status_that_is_no_success_is_an_error_with_the_status_and_the_agents_words(
     server: HTTPServer, client: AgentClient, status: int, kind: type[exceptions.HTTPError]
 ) -> None:
-    body = "" if status == 304 else json.dumps({"detail": "the agent's own words", "code": 7})
+    body = json.dumps({"detail": "the agent's own words", "code": 7})
     server.expect_request(PATH).respond_with_data(body, status=status, content_type="application/json")
     with pytest.raises(exceptions.ClientError) as caught:
         client.get_docker_container(DOCKER_ID)
     error = caught.value
     assert type(error) is kind
     assert error.status_code == status
-    assert error.detail == (None if status == 304 else "the agent's own words")
+    assert error.detail == "the agent's own words"
     assert (error.operation, error.method, error.url) == (
         "get_docker_container",
         "GET",
@@ -143,6 +141,7 @@ def test_an_object_where_a_list_is_due_is_an_error(server: HTTPServer, client: A
 def test_a_request_that_changes_something_says_whether_it_may_have_taken_effect(
     server: HTTPServer, client: AgentClient
 ) -> None:
+    client = client.with_options(retries=0)
     for status, may_have in [(500, True), (502, True), (504, True), (503, False), (422, False), (429, False)]:
         server.expect_oneshot_request("/containers/docker/").respond_with_json({"detail": "no"}, status=status)
         with pytest.raises(exceptions.HTTPError) as caught:
@@ -171,8 +170,9 @@ def test_an_agent_that_is_not_there_is_a_connection_error_that_says_what_was_ask
     assert not caught.value.may_have_taken_effect
     assert str(caught.value) == (
         f"create_docker_container (POST {url}/containers/docker/) did not reach the agent: "
-        "[Errno 111] Connection refused"
+        "[Errno 111] Connection refused. It was tried 3 times."
     )
+    assert caught.value.attempts == 3
     assert isinstance(caught.value.__cause__, httpx.ConnectError)
 
 
@@ -208,7 +208,7 @@ def test_a_lost_answer_to_a_create_says_that_it_may_have_taken_effect(answer: by
 
 def test_a_lost_answer_to_a_get_says_nothing_of_effects() -> None:
     url, thread = serve_once(b"")
-    with AgentClient(url) as client, pytest.raises(exceptions.ClientResponseIncompleteError) as caught:
+    with AgentClient(url, retries=0) as client, pytest.raises(exceptions.ClientResponseIncompleteError) as caught:
         client.get_container(42)
     thread.join()
     assert "effect" not in str(caught.value)
@@ -243,12 +243,15 @@ def test_every_error_pickles_and_copies_with_all_that_it_carries(name: str) -> N
         operation="create_docker_container",
         method="POST",
         url="http://127.0.0.1/containers/docker/",
-        headers={"x-request-id": "r1"},
+        headers={"X-Request-ID": "r1"},
+        retry_after=7.5,
+        attempts=3,
         may_have_taken_effect=True,
     )
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
         assert type(twin) is kind
         assert vars(twin) == vars(error)
+        assert (twin.request_id, twin.retry_after, twin.attempts) == ("r1", 7.5, 3)
         assert str(twin) == str(error)
         assert repr(twin) == repr(error)
 

@@ -18,8 +18,7 @@ URL = "https://agent.example.com"
 
 
 def settings(**given: Any) -> Any:
-    names = ("base_url", "access_token", "agent_token", "user_token", "tenant", "timeout", "create_timeout")
-    return make_settings(**{name: given.get(name, URL if name == "base_url" else None) for name in names})
+    return make_settings(**{"base_url": URL, **given})
 
 
 def test_the_client_is_found_under_both_documented_names() -> None:
@@ -105,14 +104,14 @@ def test_without_a_base_url_the_environment_gives_it_and_without_that_the_error_
 def test_the_token_is_the_second_positional_argument_under_either_name_or_from_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert "Authorization" not in settings().headers
+    assert "Authorization" not in settings().credentials
     monkeypatch.setenv("SYNAPSE_AGENT_TOKEN", "from-env")
-    assert settings().headers["Authorization"] == b"from-env"
-    assert settings(access_token="a").headers["Authorization"] == b"a"
-    assert settings(agent_token="b").headers["Authorization"] == b"b"
-    assert settings(access_token="c", agent_token="c").headers["Authorization"] == b"c"
+    assert settings().credentials["Authorization"] == b"from-env"
+    assert settings(access_token="a").credentials["Authorization"] == b"a"
+    assert settings(agent_token="b").credentials["Authorization"] == b"b"
+    assert settings(access_token="c", agent_token="c").credentials["Authorization"] == b"c"
     monkeypatch.setenv("SYNAPSE_AGENT_TOKEN", "")
-    assert "Authorization" not in settings().headers
+    assert "Authorization" not in settings().credentials
 
 
 def test_two_different_tokens_are_refused_without_showing_either() -> None:
@@ -184,7 +183,7 @@ def test_a_timeout_is_a_number_of_seconds_or_one_for_connect_and_read(
         (True, TypeError, "timeout must be a number of seconds, not bool"),
         ("3", TypeError, "timeout must be a number of seconds, not str"),
         ({"read": None}, TypeError, "timeout['read'] must be a number of seconds, not NoneType"),
-        ({"reed": 3}, ValueError, "timeout must have the keys 'connect' and 'read' alone, not 'reed'"),
+        ({"reed": 3}, ValueError, "timeout must have the keys 'connect', 'read', 'write', 'pool' alone, not 'reed'"),
     ],
 )
 def test_a_timeout_that_cannot_be_right_is_refused(timeout: Any, kind: type[Exception], text: str) -> None:
@@ -205,7 +204,8 @@ def test_create_waits_ten_minutes_unless_told_otherwise_and_never_less_than_othe
 def test_the_client_and_its_parts_show_the_url_and_never_a_secret() -> None:
     with AgentClient(URL, "hunter2", user_token="hunter2", tenant="hunter2") as client:
         assert repr(client) == "AgentClient(base_url='https://agent.example.com')"
-        for part in (client, client.api, client._settings, client._http, client._http._transport, client._http.headers):
+        http = client.api.get_httpx_client()
+        for part in (client, client.api, client._settings, client._connections, http, http._transport, http.headers):
             assert "hunter2" not in repr(part)
 
 
@@ -242,11 +242,10 @@ def test_a_client_that_is_dropped_unclosed_leaves_no_connection_open(server: HTT
     server.expect_request("/containers/docker/").respond_with_json([])
     client = AgentClient(server.url_for(""))
     client.list_docker_containers()
-    http = client._http
-    api = client.api
+    api, closing = client.api, client._connections._finalizer
     del client
     gc.collect()
-    assert not http.is_closed
+    assert closing.alive
     del api
     gc.collect()
-    assert http.is_closed
+    assert not closing.alive

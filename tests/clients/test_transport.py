@@ -42,9 +42,7 @@ def test_the_generated_client_answers_with_models_on_the_same_connections_and_cr
     assert isinstance(refused, ErrorBody)
     assert refused.detail == "no"
     assert {request.headers["Authorization"] for request, _ in server.log} == {"t0ken"}
-    assert len({request.environ["REMOTE_PORT"] for request, _ in server.log}) >= 1
     assert client.api is client.api
-    assert client.api.get_httpx_client() is client._http
 
 
 def test_the_generated_client_refuses_what_would_change_or_leave_the_shared_connections(client: AgentClient) -> None:
@@ -56,7 +54,7 @@ def test_the_generated_client_refuses_what_would_change_or_leave_the_shared_conn
         client.api.with_timeout(httpx.Timeout(1))
     with pytest.raises(TypeError, match="this client is synchronous"):
         asyncio.run(get_docker_container.asyncio(DOCKER_ID, client=client.api))
-    assert "X" not in client._http.headers
+    assert "X" not in client.api.get_httpx_client().headers
 
 
 def test_the_generated_client_waits_no_longer_than_the_client_that_it_is_part_of(client: AgentClient) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from synapse_sdk.clients._settings import make_settings
 from synapse_sdk.clients.agent.container import ContainerClientMixin
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
+    from os import PathLike
+
+    import httpx
 
 __all__ = ["AgentClient", "ContainerClientMixin"]
 
@@ -26,15 +30,30 @@ class AgentClient(ContainerClientMixin):
         agent_token: Another name of `access_token`.
         user_token: The token of the user that the client acts for.
         tenant: The tenant, on deployments with several.
-        timeout: How long to wait for the connection, and for the next part of an answer, in seconds: a number for
-            both, or `{"connect": 3, "read": 10}`, which are the defaults of what is left out.
+        timeout: How long to wait for one step of a call, in seconds: a number for every step, or a dictionary with
+            `connect` (3 by default), `read` (10), `write` (10) and `pool` (10, for a connection to be free).
         create_timeout: How long to wait for `create_docker_container` to answer, in seconds. By default 600, or
             the read timeout where that is longer.
+        deadline: How long a call may take, retries and all, in seconds. By default 60, and 900 for
+            `create_docker_container`, or the read timeout where that is longer.
+        retries: How often a call is tried again where that does no harm; see `synapse_sdk.exceptions`.
+        headers: Headers to send with every request.
+        user_agent: What to name before the SDK in the header `User-Agent`.
+        verify: True to verify the agent's certificate by the usual ones (`SSL_CERT_FILE` and `SSL_CERT_DIR` are
+            honoured), False not to, a path of certificates, or an `ssl.SSLContext`.
+        cert: The client's own certificate: a path of a file with it and its key, or a tuple of the paths of both,
+            and of the key's password.
+        proxy: The URL of a proxy, or an `httpx.Proxy`; False for none. None takes what the environment names.
+        limits: How many connections there may be: a dictionary with `max_connections` (100 by default),
+            `max_keepalive_connections` (20) and `keepalive_expiry` (5, in seconds), or an `httpx.Limits`.
+        transport: An `httpx.BaseTransport` to send by, in place of `verify`, `cert`, `proxy` and `limits`. The caller
+            closes it.
+        http_client: An `httpx.Client` to send by, likewise.
 
     Raises:
-        ValueError: If the URL, the token or a time cannot be right. The text names the argument, and never shows a
-            secret.
+        ValueError: If an argument cannot be right. The text names it, and never shows a secret.
         TypeError: If one is of a wrong type.
+        OSError: If a certificate cannot be read.
     """
 
     def __init__(
@@ -47,6 +66,16 @@ class AgentClient(ContainerClientMixin):
         tenant: str | None = None,
         timeout: float | Mapping[str, float] | None = None,
         create_timeout: float | None = None,
+        deadline: float | None = None,
+        retries: int = 2,
+        headers: Mapping[str, str] | None = None,
+        user_agent: str | None = None,
+        verify: bool | str | PathLike[str] | ssl.SSLContext = True,
+        cert: str | PathLike[str] | tuple[str, ...] | None = None,
+        proxy: str | httpx.Proxy | Literal[False] | None = None,
+        limits: Mapping[str, float] | httpx.Limits | None = None,
+        transport: httpx.BaseTransport | None = None,
+        http_client: httpx.Client | None = None,
     ) -> None:
         super().__init__(
             make_settings(
@@ -57,5 +86,15 @@ class AgentClient(ContainerClientMixin):
                 tenant=tenant,
                 timeout=timeout,
                 create_timeout=create_timeout,
-            )
+                deadline=deadline,
+                retries=retries,
+                headers=headers,
+                user_agent=user_agent,
+            ),
+            verify=verify,
+            cert=cert,
+            proxy=proxy,
+            limits=limits,
+            transport=transport,
+            http_client=http_client,
         )

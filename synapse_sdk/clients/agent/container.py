@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from synapse_sdk.clients import _pages
 from synapse_sdk.clients.agent import _operations
 from synapse_sdk.clients.base import BaseClient
+from synapse_sdk.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from synapse_agent_types import Container, ContainerPage, DockerContainer
 
@@ -144,13 +145,40 @@ class ContainerClientMixin(BaseClient):
         """
         if not list_all:
             return self._send(_operations.list_containers(params))
-        rows: list[Container] = []
-        walk = _pages.first(params)
-        while walk.query is not None:
-            page = self._send(_operations.list_containers(walk.query))
-            walk = walk.after(page)
-            rows += page["results"]
+        rows = [row for page in self._pages(params, _pages.PAGE_SIZE) for row in page]
         return rows, len(rows)
+
+    def iter_containers(
+        self, params: Mapping[str, Any] | None = None, *, page_size: int = _pages.PAGE_SIZE
+    ) -> Iterator[Container]:
+        """Iterate over the agent's records of containers, page by page, in the memory of one page.
+
+        Operation `list_containers` of the contract.
+
+        Args:
+            params: Filters, as for `list_containers`.
+            page_size: How many rows to ask for at once, unless `params` has a `page_size`.
+
+        Yields:
+            The records, with the keys that `list_containers` describes.
+
+        Raises:
+            ClientError: If a page does not come; the error says how many rows had come before.
+            ResponseDecodeError: If the pages cannot be right, as for `list_containers`.
+        """
+        for page in self._pages(params, page_size):
+            yield from page
+
+    def _pages(self, params: Mapping[str, Any] | None, page_size: int) -> Iterator[list[Container]]:
+        walk = _pages.first(params, page_size)
+        while walk.query is not None:
+            request = _operations.list_containers(walk.query)
+            try:
+                page = self._send(request)
+                walk = walk.after(page)
+            except ClientError as error:
+                raise _pages.located(error, walk, request, self.base_url)  # noqa: B904 - the error itself
+            yield page["results"]
 
     def get_container(self, container_id: int) -> Container:
         """Get a record by its number.

@@ -1,0 +1,171 @@
+"""The connections of a client, which live as long as any client that uses them, or until they are closed."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from synapse_sdk.clients._transport import (
+    ClientTransport,
+    OriginTransport,
+    connect,
+    environment_proxy,
+    ssl_context,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from synapse_sdk.clients._settings import Settings
+
+_all: weakref.WeakSet[Connections] = weakref.WeakSet()
+
+
+class Connections:
+    """What sends: one pool of connections to one agent, shared by a client, its copies and its `api`.
+
+    Args:
+        settings: How the agent is reached.
+        verify: How to verify the agent; see `ssl_context`.
+        cert: The client's own certificate; see `ssl_context`.
+        proxy: The proxy, False for none, or None for what the environment names.
+        limits: How many connections there may be.
+        transport: What a program brings to send by; it stays the program's to close.
+        http_client: The same, as a whole client.
+
+    Raises:
+        ValueError: If two of these cannot be together, or one cannot be right.
+        TypeError: If one is of a wrong type.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        verify: Any = True,
+        cert: Any = None,
+        proxy: Any = None,
+        limits: Any = None,
+        transport: httpx.BaseTransport | None = None,
+        http_client: httpx.Client | None = None,
+    ) -> None:
+        self.closed = threading.Event()
+        self._abandon: Callable[[], None] = lambda: None
+        self._url = httpx.URL(settings.base_url)
+        options = {"verify": verify is not True, "cert": cert, "proxy": proxy, "limits": limits}
+        brought = _brought(transport, http_client, [name for name, given in options.items() if given])
+        self._owned = brought is None
+        if brought is None:
+            self._options = _options(self._url, verify, cert, proxy, limits)
+        self._origin = OriginTransport(self._url, settings.credentials, brought or self._connect())
+        # A program that never closes its client, as the documented ones, leaves no socket open behind it.
+        self._finalizer = weakref.finalize(self, _close, self._origin, self._owned)
+        _all.add(self)
+
+    def send(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, and return the answer with its body still to be read."""
+        return self._origin.handle_request(request)
+
+    def http_client(self, timeout: httpx.Timeout, headers: Mapping[str, bytes]) -> httpx.Client:
+        """Return an `httpx.Client` on these connections."""
+        raw = [(name.encode(), value) for name, value in headers.items()]
+        return httpx.Client(base_url=self._url, transport=self._origin, timeout=timeout, headers=raw, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections, and wake the calls that wait for them."""
+        self.closed.set()
+        self._finalizer()
+
+    def sweep(self) -> None:
+        """Close what a call may have opened although the connections were being closed."""
+        if self.closed.is_set():
+            _close(self._origin, self._owned)
+
+    def after_fork(self) -> None:
+        """Leave the parent process its connections, and begin with none."""
+        if self._owned and not self.closed.is_set():
+            self._abandon()
+            self._origin.transport = self._connect()
+
+    def _connect(self) -> httpx.BaseTransport:
+        transport, backend = connect(**self._options)
+        self._abandon = backend.abandon
+        return transport
+
+
+def _brought(
+    transport: httpx.BaseTransport | None, http_client: httpx.Client | None, others: list[str]
+) -> httpx.BaseTransport | None:
+    """Return what the program brings to send by, if it brings something."""
+    if transport is None and http_client is None:
+        return None
+    name = "transport" if http_client is None else "http_client"
+    if transport is not None and http_client is not None:
+        others = ["transport", *others]
+    if others:
+        raise ValueError(f"{name} brings its own {', '.join(others)}: give one or the other")
+    if http_client is not None:
+        if not isinstance(http_client, httpx.Client):
+            raise TypeError(f"http_client must be an httpx.Client, not {type(http_client).__name__}")
+        return ClientTransport(http_client)
+    if not isinstance(transport, httpx.BaseTransport):
+        raise TypeError(f"transport must be an httpx.BaseTransport, not {type(transport).__name__}")
+    return transport
+
+
+def _options(url: httpx.URL, verify: Any, cert: Any, proxy: Any, limits: Any) -> dict[str, Any]:
+    """Return how to connect, in the types that `connect` takes."""
+    # To read the usual certificates takes longer than all else here, and a plain connection needs none.
+    plain = url.scheme == "http" and verify is True and cert is None
+    if proxy is None:
+        proxy = environment_proxy(url)
+    elif not isinstance(proxy, str | httpx.Proxy | httpx.URL) and proxy is not False:
+        raise TypeError(f"proxy must be a URL, an httpx.Proxy or False, not {type(proxy).__name__}")
+    return {
+        "verify": False if plain else ssl_context(verify, cert),
+        "proxy": _proxy(proxy) if proxy else None,
+        "limits": _limits(limits),
+    }
+
+
+def _proxy(proxy: str | httpx.URL | httpx.Proxy) -> httpx.Proxy:
+    try:
+        return proxy if isinstance(proxy, httpx.Proxy) else httpx.Proxy(proxy)
+    except (ValueError, httpx.InvalidURL):
+        # The URL is not shown: it may hold a password.
+        raise ValueError("proxy must be a URL such as http://proxy.example.com:3128") from None
+
+
+def _limits(limits: Any) -> httpx.Limits:
+    if limits is None:
+        return httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=5.0)
+    if isinstance(limits, httpx.Limits):
+        return limits
+    if not isinstance(limits, Mapping):
+        raise TypeError(f"limits must be a dictionary or an httpx.Limits, not {type(limits).__name__}")
+    known = {"max_connections": 100, "max_keepalive_connections": 20, "keepalive_expiry": 5.0}
+    for name, value in limits.items():
+        if name not in known:
+            raise ValueError(f"limits must have the keys {', '.join(map(repr, known))} alone, not {name!r}")
+        if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+            raise ValueError(f"limits[{name!r}] must be a number above 0, not {value!r}")
+    return httpx.Limits(**{**known, **limits})
+
+
+def _close(origin: OriginTransport, owned: bool) -> None:
+    if owned:
+        origin.close()
+
+
+def _after_fork() -> None:
+    for connections in list(_all):
+        connections.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

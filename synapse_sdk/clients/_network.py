@@ -1,0 +1,171 @@
+"""Sockets that keep a deadline.
+
+A timeout bounds one operation of a socket, so a peer that sends a byte now and then holds a call for ever. httpcore
+hands the timeout that it was given down to each operation as it is; `Until` is such a timeout, which knows when the
+whole call ends, and the streams here let no operation go beyond that.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable
+
+    from httpcore import NetworkBackend, NetworkStream
+
+_WRITTEN_AT_ONCE = 16 * 1024
+
+# A build is silent for minutes, and whatever translates addresses on the way forgets silent connections.
+_KEEP_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 4))
+        if hasattr(socket, name)
+    ),
+]
+
+
+class Until(float):
+    """A timeout in seconds that knows when the whole call ends."""
+
+    __slots__ = ("deadline",)
+    deadline: float
+
+    @classmethod
+    def of(cls, seconds: float, deadline: float, now: float) -> Until:
+        """Return a timeout that is over at the deadline at the latest, both in monotonic time."""
+        until = cls(max(0.001, min(seconds, deadline - now)))
+        until.deadline = deadline
+        return until
+
+
+def _left(timeout: float | None, over: type[Exception]) -> float | None:
+    """Return how long an operation may take now."""
+    if not isinstance(timeout, Until):
+        return timeout
+    left = timeout.deadline - time.monotonic()
+    if left <= 0:
+        raise over("the deadline passed")
+    return min(timeout, left)
+
+
+class DeadlineBackend(httpcore.NetworkBackend):
+    """Opens connections that keep deadlines and stay alive through silence, and knows all that are open.
+
+    Args:
+        backend: What opens them.
+    """
+
+    def __init__(self, backend: NetworkBackend) -> None:
+        self._backend = backend
+        self._streams: weakref.WeakSet[DeadlineStream] = weakref.WeakSet()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> NetworkStream:
+        """Open a connection to the first address of a host that takes it."""
+        options = [*_KEEP_ALIVE, *(socket_options or [])]
+        addresses = _addresses(host, port)
+        for index, address in enumerate(addresses):
+            left = _left(timeout, httpcore.ConnectTimeout)
+            try:
+                stream = self._backend.connect_tcp(address, port, left, local_address, options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if index == len(addresses) - 1:
+                    raise
+            else:
+                return self._watched(stream)
+        raise httpcore.ConnectError(f"{host} has no address")
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> NetworkStream:
+        """Open a connection to a socket of this machine."""
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return self._watched(self._backend.connect_unix_socket(path, left, socket_options))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self._backend.sleep(seconds)
+
+    def abandon(self) -> None:
+        """Give up all connections without a word to the peer: they are the parent process's."""
+        for stream in self._streams:
+            stream.abandon()
+
+    def _watched(self, stream: NetworkStream) -> DeadlineStream:
+        watched = DeadlineStream(stream)
+        self._streams.add(watched)
+        return watched
+
+
+class DeadlineStream(httpcore.NetworkStream):
+    """A connection whose operations end at the deadline.
+
+    Args:
+        stream: The connection.
+    """
+
+    def __init__(self, stream: NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what has come, or wait for something to come."""
+        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write, in pieces, so that a peer that reads slowly cannot take longer than the deadline."""
+        for start in range(0, len(buffer), _WRITTEN_AT_ONCE):
+            self._stream.write(buffer[start : start + _WRITTEN_AT_ONCE], _left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        """Close the connection, and wake whoever waits for it in another thread."""
+        sock = self._stream.get_extra_info("socket")
+        if isinstance(sock, socket.socket):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        self._stream.close()
+
+    def abandon(self) -> None:
+        """Close this process's end alone."""
+        sock = self._stream.get_extra_info("socket")
+        if isinstance(sock, socket.socket):
+            with suppress(OSError):
+                os.close(sock.detach())
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> NetworkStream:
+        """Encrypt the connection."""
+        left = _left(timeout, httpcore.ConnectTimeout)
+        # The watched stream stays the same object, so that it can still be abandoned.
+        self._stream = self._stream.start_tls(ssl_context, server_hostname, left)
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what the connection knows of itself."""
+        return self._stream.get_extra_info(info)
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """Return a host's addresses, each of which has the whole timeout of a connection to itself."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
