@@ -103,12 +103,10 @@ class ClientError(Exception):
     def __str__(self) -> str:
         detail = describe_detail(self.detail)
         text = f"{self._request()} {self._outcome()}" + (f": {detail}" if detail else ".")
-        advice = " ".join(self._advice())
-        if not advice:
-            return text
-        if "\n" in text:
-            return f"{text}\n{advice}"
-        return f"{text}{'' if text[-1] in '.!?' else '.'} {advice}"
+        if advice := " ".join(self._advice()):
+            between = "\n" if "\n" in text else " " if text[-1] in ".!?" else ". "
+            text = f"{text}{between}{advice}"
+        return text.encode(errors="backslashreplace").decode()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(status_code={self.status_code}, detail={_shorten(repr(self.detail))})"
@@ -116,7 +114,7 @@ class ClientError(Exception):
     def _request(self) -> str:
         if self.method is None or self.url is None:
             return self.operation or "The request"
-        request = f"{self.method} {self.url}"
+        request = f"{self.method} {_shorten(self.url, 500)}"
         return f"{self.operation} ({request})" if self.operation else request
 
     def _outcome(self) -> str:
@@ -132,7 +130,7 @@ class ClientError(Exception):
         if self.rows is not None:
             yield f"{self.rows} rows had come before."
         if self.request_id:
-            yield f"Request id: {_shorten(self.request_id, 100)}."
+            yield f"Request id: {printable(self.request_id)}."
 
 
 class ClientConnectionError(ClientError):
@@ -203,6 +201,11 @@ class ResponseDecodeError(ClientError):
 
     def _outcome(self) -> str:
         return f"was answered {_status_text(self.status_code)}, but not with what was asked for"
+
+
+def printable(text: str) -> str:
+    """Return what a header says, short and without what would move a terminal's cursor or begin a line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:100])
 
 
 def describe_detail(detail: Any) -> str:

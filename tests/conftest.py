@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pytest_httpserver import HTTPServer
 
 
+pytest_plugins = ["tests.faults.report"]
+
+
 @pytest.fixture(scope="session")
 def httpserver_listen_address() -> tuple[str, int]:
     return ("127.0.0.1", 0)

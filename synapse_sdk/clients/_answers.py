@@ -41,6 +41,7 @@ _NOT_JSON = object()
 
 # What of a body that is not JSON is kept as an error's detail.
 _MAX_TEXT = 10_000
+_MOST_LEVELS = 50
 
 
 def read(
@@ -79,15 +80,20 @@ def failure(status: int, content: bytes, context: Mapping[str, Any]) -> exceptio
     return kind(status, _detail(content), **context)
 
 
-def kind_of(error: Exception) -> type[exceptions.ClientError]:
-    """Return the class of error that tells a caller why there is no answer."""
+def kind_of(error: Exception, *, sent: bool) -> type[exceptions.ClientError]:
+    """Return the class of error that tells a caller why there is no answer.
+
+    Args:
+        error: What was raised.
+        sent: Whether the agent may have read the request.
+    """
     if isinstance(error, httpx.TimeoutException):
         return exceptions.ClientTimeoutError
-    return exceptions.ClientResponseIncompleteError if may_have_been_sent(error) else exceptions.ClientConnectionError
+    return exceptions.ClientResponseIncompleteError if sent else exceptions.ClientConnectionError
 
 
 def may_have_been_sent(error: Exception) -> bool:
-    """Return whether the agent may have read the request although there is no answer."""
+    """Return whether the agent may have read the request, as far as the error alone tells."""
     return not isinstance(error, _NEVER_SENT)
 
 
@@ -105,15 +111,23 @@ def _decode(content: bytes) -> Any:
 
 def _detail(content: bytes) -> Any:
     value = _decode(content)
-    if value is _NOT_JSON:
+    if value is _NOT_JSON or not _is_flat(value):
         return content[:_MAX_TEXT].decode(errors="replace") or None
     return value["detail"] if isinstance(value, dict) and "detail" in value else value
+
+
+def _is_flat(value: Any, levels: int = _MOST_LEVELS) -> bool:
+    """Return whether a value is not nested so deeply that it could be neither shown nor pickled."""
+    if not isinstance(value, dict | list):
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_flat(part, levels - 1) for part in parts)
 
 
 def _describe_body(value: Any, content: bytes, headers: Mapping[str, str]) -> str:
     if not content:
         return "an empty body"
     if value is not _NOT_JSON:
-        return f"JSON of another kind, {exceptions.describe_detail(repr(value)[:200])}"
+        return f"JSON of another kind, {exceptions.describe_detail(content[:200].decode(errors='replace'))}"
     what = headers.get("content-type") or "a body of no declared type"
     return f"{what}, {exceptions.describe_detail(content[:_MAX_TEXT].decode(errors='replace'))!r}"

@@ -10,6 +10,10 @@ import math
 import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
+
+_LONGEST_ID = 1_000
+_LONGEST_QUERY = 50_000
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
@@ -21,6 +25,8 @@ def docker_id(name: str, value: object) -> str:
     text = non_empty_text(name, value, "a Docker container id")
     if text in {".", ".."}:
         raise ValueError(f"{name} must be a Docker container id, not {text!r}, which names another path")
+    if len(text) > _LONGEST_ID:
+        raise ValueError(f"{name} must be a Docker container id, not a text of {len(text):,} characters")
     return text
 
 
@@ -105,7 +111,11 @@ def query(name: str, value: object) -> dict[str, Any]:
                 raise TypeError(f"{where} must be a string, a number, a bool or a list of them, not {_came(one)}")
             if isinstance(one, str):
                 _check_text(where, one)
-    return {key: given for key, given in value.items() if given is not None}
+    filters = {key: given for key, given in value.items() if given is not None}
+    length = len(urlencode(filters, doseq=True))
+    if length > _LONGEST_QUERY:
+        raise ValueError(f"{name} must fit into a URL: it makes a query of {length:,} characters")
+    return filters
 
 
 def _check_json(where: str, value: object) -> None:

@@ -45,14 +45,17 @@ class Silence:
 
     Attributes:
         error: Why.
-        closed: Whether the client was closed meanwhile.
+        sent: Whether the agent may have read the request.
     """
 
     error: Exception
-    closed: bool = False
+    sent: bool
 
 
 Outcome: TypeAlias = Answer | Silence
+
+#: What ends a call whose client is closed while it waits.
+CLOSED = "the client was closed meanwhile"
 
 
 @frozen
@@ -63,11 +66,13 @@ class Moment:
         now: The monotonic time, in seconds.
         wall: The time of day, in seconds since 1970.
         chance: A random number from 0 up to 1.
+        closed: Whether the client has been closed.
     """
 
     now: float
     wall: float
     chance: float
+    closed: bool = False
 
 
 @frozen
@@ -149,8 +154,13 @@ class Call:
         if outcome.broken is not None and self._needs_body(outcome.status):
             if isinstance(outcome.broken, httpx.DecodingError):
                 raise self._undecodable(outcome) from outcome.broken
-            return self._after_silence(Silence(outcome.broken), moment)
+            return self._after_silence(Silence(outcome.broken, sent=True), moment)
         return self._after_answer(outcome, moment)
+
+    def interrupted(self) -> exceptions.ClientError:
+        """Return the error that ends a call whose client is closed before it is tried again."""
+        context = self._context(_retry.Attempt(self.request.method, sent=False))
+        return exceptions.ClientConnectionError(None, CLOSED, **{**context, "attempts": self.attempts - 1})
 
     def _needs_body(self, status: int) -> bool:
         # An error's status says enough, and so does a success where nothing more was asked for.
@@ -158,15 +168,15 @@ class Call:
 
     def _after_silence(self, silence: Silence, moment: Moment) -> Return | Again:
         error = silence.error
-        attempt = _retry.Attempt(self.request.method, sent=_answers.may_have_been_sent(error))
+        attempt = _retry.Attempt(self.request.method, sent=silence.sent)
         context = self._context(attempt)
         if moment.now >= self.deadline:
             detail = f"the deadline of {self.seconds:g} s passed"
             raise exceptions.ClientTimeoutError(None, detail, **context) from error
-        if silence.closed:
-            detail = "the client was closed meanwhile"
-            raise _answers.kind_of(error)(None, detail, **context) from error
-        failure = _answers.kind_of(error)(None, _answers.describe(error), **context)
+        if moment.closed:
+            kind = _answers.kind_of(httpx.CloseError(""), sent=silence.sent)
+            raise kind(None, CLOSED, **context) from error
+        failure = _answers.kind_of(error, sent=silence.sent)(None, _answers.describe(error), **context)
         failure.__cause__ = error
         return self._again(attempt, failure, moment, why=_answers.describe(error))
 
@@ -226,8 +236,10 @@ class Call:
                 base_url=self.base_url,
             )
         except _redirect.NotFollowedError as error:
-            # The request was sent on, not carried out.
-            context = {**context, "may_have_taken_effect": self.may_have_taken_effect}
+            if answer.status in _redirect.KEEP_METHOD:
+                # It asks for the same request elsewhere, so it was not carried out here. The others may follow a
+                # request that was: 303 says so, and 301 and 302 are often given for it.
+                context = {**context, "may_have_taken_effect": self.may_have_taken_effect}
             raise exceptions.RedirectError(answer.status, str(error), **context) from None
         return Again(evolve(self, url=target, redirects=self.redirects + 1))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from synapse_sdk.clients._answers import may_have_been_sent
 from synapse_sdk.clients._transport import (
     ClientTransport,
     OriginTransport,
@@ -19,8 +19,6 @@ from synapse_sdk.clients._transport import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from synapse_sdk.clients._settings import Settings
 
 _all: weakref.WeakSet[Connections] = weakref.WeakSet()
@@ -54,22 +52,28 @@ class Connections:
         transport: httpx.BaseTransport | None = None,
         http_client: httpx.Client | None = None,
     ) -> None:
-        self.closed = threading.Event()
-        self._abandon: Callable[[], None] = lambda: None
         self._url = httpx.URL(settings.base_url)
-        options = {"verify": verify is not True, "cert": cert, "proxy": proxy, "limits": limits}
+        options = {"verify": verify is not True, "cert": cert, "proxy": proxy is not None, "limits": limits}
         brought = _brought(transport, http_client, [name for name, given in options.items() if given])
-        self._owned = brought is None
         if brought is None:
             self._options = _options(self._url, verify, cert, proxy, limits)
-        self._origin = OriginTransport(self._url, settings.credentials, brought or self._connect())
+            self._origin = OriginTransport(self._url, settings.credentials, *connect(**self._options))
+        else:
+            self._origin = OriginTransport(self._url, settings.credentials, brought)
+        self.closed = self._origin.closed
         # A program that never closes its client, as the documented ones, leaves no socket open behind it.
-        self._finalizer = weakref.finalize(self, _close, self._origin, self._owned)
+        self._finalizer = weakref.finalize(self, self._origin.close)
         _all.add(self)
 
     def send(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and return the answer with its body still to be read."""
         return self._origin.handle_request(request)
+
+    def was_sent(self, request: httpx.Request, error: Exception) -> bool:
+        """Return whether the agent may have read a request that failed."""
+        if self._origin.is_own:
+            return bool(request.extensions["timeout"]["write"].wrote)
+        return may_have_been_sent(error)
 
     def http_client(self, timeout: httpx.Timeout, headers: Mapping[str, bytes]) -> httpx.Client:
         """Return an `httpx.Client` on these connections."""
@@ -78,24 +82,12 @@ class Connections:
 
     def close(self) -> None:
         """Close the connections, and wake the calls that wait for them."""
-        self.closed.set()
         self._finalizer()
-
-    def sweep(self) -> None:
-        """Close what a call may have opened although the connections were being closed."""
-        if self.closed.is_set():
-            _close(self._origin, self._owned)
 
     def after_fork(self) -> None:
         """Leave the parent process its connections, and begin with none."""
-        if self._owned and not self.closed.is_set():
-            self._abandon()
-            self._origin.transport = self._connect()
-
-    def _connect(self) -> httpx.BaseTransport:
-        transport, backend = connect(**self._options)
-        self._abandon = backend.abandon
-        return transport
+        if self._origin.is_own and not self.closed.is_set():
+            self._origin.replace(*connect(**self._options))
 
 
 def _brought(
@@ -122,23 +114,32 @@ def _options(url: httpx.URL, verify: Any, cert: Any, proxy: Any, limits: Any) ->
     """Return how to connect, in the types that `connect` takes."""
     # To read the usual certificates takes longer than all else here, and a plain connection needs none.
     plain = url.scheme == "http" and verify is True and cert is None
-    if proxy is None:
-        proxy = environment_proxy(url)
-    elif not isinstance(proxy, str | httpx.Proxy | httpx.URL) and proxy is not False:
-        raise TypeError(f"proxy must be a URL, an httpx.Proxy or False, not {type(proxy).__name__}")
     return {
         "verify": False if plain else ssl_context(verify, cert),
-        "proxy": _proxy(proxy) if proxy else None,
+        "proxy": _proxy(url, proxy),
         "limits": _limits(limits),
     }
 
 
-def _proxy(proxy: str | httpx.URL | httpx.Proxy) -> httpx.Proxy:
+def _proxy(url: httpx.URL, proxy: Any) -> httpx.Proxy | None:
+    name = "proxy"
+    if proxy is None:
+        named = environment_proxy(url)
+        if named is None:
+            return None
+        name, proxy = named
+    if proxy is False or isinstance(proxy, httpx.Proxy):
+        return proxy or None
+    if not isinstance(proxy, str | httpx.URL):
+        raise TypeError(f"proxy must be a URL, an httpx.Proxy or False, not {type(proxy).__name__}")
     try:
-        return proxy if isinstance(proxy, httpx.Proxy) else httpx.Proxy(proxy)
+        made = httpx.Proxy(proxy)
     except (ValueError, httpx.InvalidURL):
+        made = None
+    if made is None or not made.url.host:
         # The URL is not shown: it may hold a password.
-        raise ValueError("proxy must be a URL such as http://proxy.example.com:3128") from None
+        raise ValueError(f"{name} must be a URL such as http://proxy.example.com:3128")
+    return made
 
 
 def _limits(limits: Any) -> httpx.Limits:
@@ -155,11 +156,6 @@ def _limits(limits: Any) -> httpx.Limits:
         if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
             raise ValueError(f"limits[{name!r}] must be a number above 0, not {value!r}")
     return httpx.Limits(**{**known, **limits})
-
-
-def _close(origin: OriginTransport, owned: bool) -> None:
-    if owned:
-        origin.close()
 
 
 def _after_fork() -> None:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from synapse_sdk.clients._call import Answer
+from synapse_sdk.exceptions import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,8 @@ def configure(environment: Mapping[str, str]) -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(level)
+    # A program that logs too would write each line twice.
+    logger.propagate = False
 
 
 class CallLog:
@@ -65,5 +68,5 @@ class CallLog:
             answer.status if answer else "no answer",
             now - self._began,
             call.attempts,
-            answer.headers.get("x-request-id", "none") if answer else "none",
+            printable(answer.headers.get("x-request-id", "none")) if answer else "none",
         )

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpcore
+
+from synapse_sdk.clients._framing import Framing
 
 if TYPE_CHECKING:
     import ssl
@@ -36,16 +39,18 @@ _KEEP_ALIVE = [
 
 
 class Until(float):
-    """A timeout in seconds that knows when the whole call ends."""
+    """A timeout in seconds that knows when the whole call ends, and whether something was written under it."""
 
-    __slots__ = ("deadline",)
+    __slots__ = ("deadline", "wrote")
     deadline: float
+    wrote: bool
 
     @classmethod
     def of(cls, seconds: float, deadline: float, now: float) -> Until:
         """Return a timeout that is over at the deadline at the latest, both in monotonic time."""
         until = cls(max(0.001, min(seconds, deadline - now)))
         until.deadline = deadline
+        until.wrote = False
         return until
 
 
@@ -69,6 +74,8 @@ class DeadlineBackend(httpcore.NetworkBackend):
     def __init__(self, backend: NetworkBackend) -> None:
         self._backend = backend
         self._streams: weakref.WeakSet[DeadlineStream] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._closed = False
 
     def connect_tcp(
         self,
@@ -103,15 +110,28 @@ class DeadlineBackend(httpcore.NetworkBackend):
         """Wait."""
         self._backend.sleep(seconds)
 
+    def close(self) -> None:
+        """Close all connections, and let no more be opened."""
+        with self._lock:
+            self._closed = True
+            streams = list(self._streams)
+        for stream in streams:
+            stream.close()
+
     def abandon(self) -> None:
         """Give up all connections without a word to the peer: they are the parent process's."""
-        for stream in self._streams:
+        # Without the lock, which another thread of the parent may have held.
+        for stream in list(self._streams):
             stream.abandon()
 
     def _watched(self, stream: NetworkStream) -> DeadlineStream:
         watched = DeadlineStream(stream)
-        self._streams.add(watched)
-        return watched
+        with self._lock:
+            if not self._closed:
+                self._streams.add(watched)
+                return watched
+        watched.close()
+        raise httpcore.ConnectError("the client is closed")
 
 
 class DeadlineStream(httpcore.NetworkStream):
@@ -123,22 +143,33 @@ class DeadlineStream(httpcore.NetworkStream):
 
     def __init__(self, stream: NetworkStream) -> None:
         self._stream = stream
+        self._framing: Framing | None = None
+        self._handshaking: socket.socket | None = None
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what has come, or wait for something to come."""
-        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+        received = self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+        if self._framing is not None:
+            self._framing.feed(received)
+        return received
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write, in pieces, so that a peer that reads slowly cannot take longer than the deadline."""
+        if not buffer:
+            return
+        self._framing = Framing()
+        if isinstance(timeout, Until) and not buffer.startswith(b"CONNECT "):
+            # What asks a proxy for a tunnel is not the request yet.
+            timeout.wrote = True
         for start in range(0, len(buffer), _WRITTEN_AT_ONCE):
             self._stream.write(buffer[start : start + _WRITTEN_AT_ONCE], _left(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         """Close the connection, and wake whoever waits for it in another thread."""
-        sock = self._stream.get_extra_info("socket")
-        if isinstance(sock, socket.socket):
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        for sock in (self._handshaking, self._stream.get_extra_info("socket")):
+            if isinstance(sock, socket.socket):
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
         self._stream.close()
 
     def abandon(self) -> None:
@@ -153,12 +184,24 @@ class DeadlineStream(httpcore.NetworkStream):
     ) -> NetworkStream:
         """Encrypt the connection."""
         left = _left(timeout, httpcore.ConnectTimeout)
-        # The watched stream stays the same object, so that it can still be abandoned.
-        self._stream = self._stream.start_tls(ssl_context, server_hostname, left)
+        sock = self._stream.get_extra_info("socket")
+        # The handshake takes the socket out of its object; by this one it can still be ended from another thread.
+        self._handshaking = sock.dup() if isinstance(sock, socket.socket) else None
+        try:
+            # The watched stream stays the same object, so that it can still be closed and abandoned.
+            self._stream = self._stream.start_tls(ssl_context, server_hostname, left)
+        finally:
+            if self._handshaking is not None:
+                self._handshaking.close()
+                self._handshaking = None
+        self._framing = None
         return self
 
     def get_extra_info(self, info: str) -> Any:
         """Return what the connection knows of itself."""
+        if info == "is_readable" and self._framing is not None and not self._framing.is_exact:
+            # What httpcore asks of an idle connection, to close one that has something to say.
+            return True
         return self._stream.get_extra_info(info)
 
 
@@ -166,6 +209,6 @@ def _addresses(host: str, port: int) -> list[str]:
     """Return a host's addresses, each of which has the whole timeout of a connection to itself."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
     return list(dict.fromkeys(str(address[0]) for *_, address in found))

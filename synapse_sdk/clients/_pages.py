@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from attrs import evolve, frozen
+from attrs import define, field
 
 from synapse_sdk.clients import _arguments
 from synapse_sdk.exceptions import ResponseDecodeError
@@ -20,55 +20,69 @@ if TYPE_CHECKING:
 PAGE_SIZE = 100
 
 
-@frozen
+@define
 class Walk:
-    """How far a walk through all pages has come.
+    """A walk through all pages of a list.
 
     Attributes:
         query: What to ask for next, or None after the last page.
         rows: How many rows have come.
-        total: How many there are, as the agent last said; None when it does not say.
-        seen: What was asked for already.
     """
 
     query: Mapping[str, Any] | None
     rows: int = 0
-    total: int | None = None
-    seen: frozenset[str] = frozenset()
+    _asked: set[str] = field(factory=set)
+    _ids: set[int | str] = field(factory=set)
 
-    def after(self, page: Mapping[str, Any]) -> Walk:
-        """Return the walk after a page that came for `query`.
+    def take(self, page: Mapping[str, Any]) -> list[Any]:
+        """Return the rows of the page that came for `query`, and go on to the next.
 
-        Of the page's `next` the query alone is used: its host, its scheme and its path are the agent's view of
-        itself, which is not the way that this client came.
+        Of the page's `next` the query alone is used: its host, its scheme and its path are the agent's view of itself,
+        which is not the way that this client came.
 
         Raises:
-            ResponseDecodeError: If the page has no list of rows, leads back to one that came already, or the rows do
-                not add up to the agent's count.
+            ResponseDecodeError: If the chain cannot be right: the page has no list of rows, brings none although more
+                are to come, leads back to one that came already, repeats a row, or the rows do not add up to the
+                agent's count.
         """
-        results = page.get("results")
+        results, total = page.get("results"), page.get("count")
         if not isinstance(results, list):
             raise _wrong("a page without a list of results came")
-        rows = self.rows + len(results)
-        total = page.get("count")
         if total is not None and (not isinstance(total, int) or isinstance(total, bool)):
             raise _wrong(f"the page's count is {total!r}, which is no number")
+        following = self._next_query(page.get("next"))
+        rows = self.rows + len(results)
         if total is not None and rows > total:
             raise _wrong(f"{rows} rows came where the agent counts {total}")
-        query = self._next_query(page.get("next"))
-        if query is None and total is not None and rows < total:
+        if following is None and total is not None and rows < total:
             raise _wrong(f"the last page came after {rows} rows where the agent counts {total}")
-        seen = self.seen | {_key(self.query or {})}
-        if query is not None and _key(query) in seen:
+        self._asked.add(_key(self.query or {}))
+        if following is not None and _key(following) in self._asked:
             raise _wrong("a page leads back to one that came already")
-        return evolve(self, query=query, rows=rows, total=total, seen=seen)
+        if following is not None and not results:
+            raise _wrong("an empty page came although more are to come")
+        self._refuse_repeated(results)
+        self.query, self.rows = following, rows
+        return results
+
+    def _refuse_repeated(self, results: list[Any]) -> None:
+        for row in results:
+            number = row.get("id") if isinstance(row, dict) else None
+            if isinstance(number, int | str):
+                if number in self._ids:
+                    raise _wrong(f"row {number!r} came twice, as when records are added meanwhile")
+                self._ids.add(number)
 
     def _next_query(self, following: object) -> dict[str, Any] | None:
         if following is None or following == "":
             return None
         if not isinstance(following, str):
             raise _wrong(f"the page's next is {following!r}, which is no URL")
-        given = parse_qs(urlsplit(following).query, keep_blank_values=True)
+        try:
+            given = parse_qs(urlsplit(following).query, keep_blank_values=True)
+            following.encode()
+        except ValueError:
+            raise _wrong(f"the page's next is {following[:200]!r}, which is no URL") from None
         flat = {name: values[0] if len(values) == 1 else values for name, values in given.items()}
         return {**(self.query or {}), **flat}
 
@@ -98,7 +112,8 @@ def located(error: ClientError, walk: Walk, request: Request[Any], base_url: str
 
 
 def _key(query: Mapping[str, Any]) -> str:
-    return repr(sorted((name, str(value)) for name, value in query.items()))
+    # The first page is the one that is not numbered.
+    return repr(sorted((name, str(value)) for name, value in {"page": 1, **query}.items()))
 
 
 def _wrong(what: str) -> ResponseDecodeError:

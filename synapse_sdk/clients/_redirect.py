@@ -7,8 +7,8 @@ import httpx
 STATUSES = frozenset({301, 302, 303, 307, 308})
 MOST = 5
 
-# These ask for the same request again; the others turn what is no GET into one.
-_KEEP_METHOD = frozenset({307, 308})
+#: These ask for the same request again; the others turn what is no GET into one.
+KEEP_METHOD = frozenset({307, 308})
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -48,7 +48,7 @@ def follow(
     target = target.copy_with(userinfo=b"", fragment=None)
     if origin(target) != origin(url):
         raise NotFollowedError(_elsewhere(url, target, base_url))
-    if method != "GET" and status not in _KEEP_METHOD:
+    if method != "GET" and status not in KEEP_METHOD:
         raise NotFollowedError(f"it points to {target}, and to follow it would turn the {method} into a GET")
     if followed >= MOST:
         raise NotFollowedError(f"it points to {target}, and {MOST} redirects were followed before")

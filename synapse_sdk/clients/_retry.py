@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from email.utils import parsedate_to_datetime
 
 from attrs import frozen
@@ -74,11 +74,9 @@ def parse_retry_after(value: str | None, wall_time: float) -> float | None:
     """
     if value is None:
         return None
+    if re.fullmatch(r"\s*[0-9]{1,15}(\.[0-9]{1,15})?\s*", value):
+        return float(value)
     try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - wall_time
-        except (ValueError, OverflowError):
-            return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+        return max(0.0, parsedate_to_datetime(value).timestamp() - wall_time)
+    except (ValueError, OverflowError):
+        return None

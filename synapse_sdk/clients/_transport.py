@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass
@@ -25,16 +27,32 @@ class OriginTransport(httpx.BaseTransport):
         url: A URL of the origin that may be asked.
         credentials: The headers to add.
         transport: What sends.
+        backend: What opens its connections, where they are this client's own to close.
     """
 
-    def __init__(self, url: httpx.URL, credentials: Mapping[str, bytes], transport: httpx.BaseTransport) -> None:
+    def __init__(
+        self,
+        url: httpx.URL,
+        credentials: Mapping[str, bytes],
+        transport: httpx.BaseTransport,
+        backend: DeadlineBackend | None = None,
+    ) -> None:
+        self.closed = threading.Event()
         self._origin = origin(url)
         self._credentials = [(name.encode(), value) for name, value in credentials.items()]
         self._names = {name.lower() for name, _ in self._credentials}
         self.transport = transport
+        self.backend = backend
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the connections are this client's own, and not a program's that brought them."""
+        return self.backend is not None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to the origin."""
+        if self.closed.is_set():
+            raise RuntimeError("the client is closed")
         if origin(request.url) != self._origin:
             raise httpx.UnsupportedProtocol(f"{request.url} is not at this client's agent")
         kept = [(name, value) for name, value in request.headers.raw if name.lower() not in self._names]
@@ -52,8 +70,17 @@ class OriginTransport(httpx.BaseTransport):
             raise
 
     def close(self) -> None:
-        """Close the connections."""
-        self.transport.close()
+        """Close the connections, and wake the calls that wait for them. Those that a program brought stay open."""
+        self.closed.set()
+        if self.backend is not None:
+            self.backend.close()
+            self.transport.close()
+
+    def replace(self, transport: httpx.BaseTransport, backend: DeadlineBackend) -> None:
+        """Leave the connections to the parent process, and send by others."""
+        if self.backend is not None:
+            self.backend.abandon()
+        self.transport, self.backend = transport, backend
 
 
 class ClientTransport(httpx.BaseTransport):
@@ -75,15 +102,24 @@ class ClientTransport(httpx.BaseTransport):
             headers=request.headers,
             extensions=request.extensions,
         )
-        # Neither its authentication nor the environment's replaces the agent's token.
-        response = self._client.send(built, stream=True, auth=None, follow_redirects=False)
+        try:
+            # Neither its authentication nor the environment's replaces the agent's token.
+            response = self._client.send(built, stream=True, auth=None, follow_redirects=False)
+        except httpx.HTTPStatusError as error:
+            response = error.response  # a hook has raised for the status, which is read here all the same
         # Without the request, which has the credentials, and which an error while reading would carry.
-        return httpx.Response(
-            response.status_code,
-            headers=response.headers,
-            stream=response.stream,
-            extensions=response.extensions,
-        )
+        if not response.is_stream_consumed:
+            return httpx.Response(
+                response.status_code,
+                headers=response.headers,
+                stream=response.stream,
+                extensions=response.extensions,
+            )
+        # A hook has read it, and decompressed it with that.
+        decoded = ("content-encoding", "content-length", "transfer-encoding")
+        headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in decoded]
+        content = b"".join(response.iter_bytes())
+        return httpx.Response(response.status_code, headers=headers, content=content, extensions=response.extensions)
 
 
 def connect(
@@ -114,35 +150,68 @@ def ssl_context(verify: object, cert: object) -> ssl.SSLContext:
 
     Raises:
         TypeError: If one is of another type.
-        OSError: If a file cannot be read.
+        ValueError: If a file cannot be read; the text names the argument or the variable, and the file.
     """
     if isinstance(verify, ssl.SSLContext):
         context = verify
     elif isinstance(verify, bool):
-        context = httpx.create_ssl_context(verify=verify)
-    elif isinstance(verify, str | Path):
-        folder = Path(verify).is_dir()
-        context = ssl.create_default_context(
-            cafile=None if folder else str(verify), capath=str(verify) if folder else None
-        )
+        context = _usual_context(verify=verify)
+    elif isinstance(verify, str | os.PathLike):
+        path = Path(os.fspath(verify))
+        try:
+            context = ssl.create_default_context(
+                cafile=None if path.is_dir() else str(path), capath=str(path) if path.is_dir() else None
+            )
+        except OSError as error:
+            raise ValueError(f"verify names {str(path)!r}, which holds no certificates: {error}") from None
     else:
         raise TypeError(f"verify must be a bool, a path or an ssl.SSLContext, not {type(verify).__name__}")
-    if isinstance(cert, str | Path):
-        context.load_cert_chain(cert)
-    elif isinstance(cert, tuple) and 2 <= len(cert) <= 3:
-        context.load_cert_chain(*cert)
-    elif cert is not None:
-        raise TypeError(f"cert must be a path or a tuple of paths, not {type(cert).__name__}")
+    if cert is not None:
+        _present(context, cert)
     return context
 
 
-def environment_proxy(url: httpx.URL) -> str | None:
-    """Return the proxy that the environment names for a URL, or None.
+def _usual_context(*, verify: bool) -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context(verify=verify)
+    except OSError as error:
+        names = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
+        given = " and ".join(f"{name}={os.environ[name]!r}" for name in names)
+        raise ValueError(f"{given or 'the system'} gives no certificates: {error}") from None
+
+
+def _present(context: ssl.SSLContext, cert: object) -> None:
+    """Have a context present the client's own certificate."""
+    parts = cert if isinstance(cert, tuple) and len(cert) in (2, 3) else (cert,)
+    if not all(isinstance(part, str | os.PathLike) for part in parts):
+        raise TypeError(
+            "cert must be a path, or a tuple of the paths of certificate and key, and of the key's password"
+        )
+    certificate, key, password = (*parts, None, None)[:3]
+    asked = []
+
+    def answer() -> str:
+        # Without this OpenSSL would ask for a password on the terminal.
+        asked.append(True)
+        return password or ""
+
+    try:
+        context.load_cert_chain(certificate, key, answer)
+    except (OSError, ValueError) as error:
+        files = " and ".join(repr(os.fspath(path)) for path in (certificate, key) if path is not None)
+        why = f"{error} (the key is locked by a password)" if asked else str(error)
+        raise ValueError(f"cert names {files}, which cannot be used: {why}") from None
+
+
+def environment_proxy(url: httpx.URL) -> tuple[str, str] | None:
+    """Return the variable that names the proxy for a URL in the environment, and its value, or None.
 
     httpx looks at the environment only where it makes the transport itself.
     """
     proxies = getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(url.host):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    for name in (url.scheme, "all"):
+        proxy = proxies.get(name)
+        if proxy and not proxy_bypass(f"{host}:{url.port}" if url.port else host):
+            return f"{name}_proxy", proxy if "://" in proxy else f"http://{proxy}"
+    return None

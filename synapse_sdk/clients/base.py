@@ -15,6 +15,7 @@ import httpx
 from synapse_sdk.clients import _log
 from synapse_sdk.clients._call import Again, Answer, Call, Moment, Outcome, Silence
 from synapse_sdk.clients._connections import Connections
+from synapse_sdk.clients._redirect import origin
 from synapse_sdk.clients._settings import sends_token_in_the_clear
 from synapse_sdk.clients._wire import wire_request
 
@@ -48,9 +49,7 @@ class BaseClient:
         self._settings = settings
         self._connections = Connections(settings, **options)
         self._is_copy = False
-        if sends_token_in_the_clear(settings):
-            message = f"the token is sent to {settings.base_url} without encryption: use https"
-            warnings.warn(message, stacklevel=3)
+        warn_of_token_in_the_clear(settings)
 
     @property
     def base_url(self) -> str:
@@ -127,31 +126,34 @@ class BaseClient:
         Raises:
             ClientError: If there is no answer, or another than was asked for.
         """
+        if self._connections.closed.is_set():
+            raise RuntimeError(f"{self!r} is closed")
         call = Call.first(request, self._settings, self._monotonic())
         log = _log.CallLog(call)
         try:
             while True:
-                self._refuse_when_closed()
                 outcome = self._attempt(call)
                 log.outcome = outcome
-                step = call.after(outcome, Moment(self._monotonic(), self._wall(), self._random()))
+                closed = self._connections.closed.is_set()
+                step = call.after(outcome, Moment(self._monotonic(), self._wall(), self._random(), closed))
                 if not isinstance(step, Again):
                     return cast("T", step.value)
                 log.again(step, call)
                 call = step.call
                 if step.wait:
                     self._sleep(step.wait)
+                if self._connections.closed.is_set():
+                    raise call.interrupted()
         finally:
             log.end(call, self._monotonic())
 
     def _attempt(self, call: Call) -> Outcome:
         """Send a request once, and return what came of it."""
+        request = wire_request(call, self._settings, self._monotonic())
         try:
-            response = self._connections.send(wire_request(call, self._settings, self._monotonic()))
+            response = self._connections.send(request)
         except (httpx.HTTPError, httpx.StreamError) as error:
-            return Silence(error, closed=self._connections.closed.is_set())
-        finally:
-            self._connections.sweep()
+            return Silence(error, sent=self._connections.was_sent(request, error))
         return self._read(response, call)
 
     def _read(self, response: httpx.Response, call: Call) -> Outcome:
@@ -174,6 +176,14 @@ class BaseClient:
         """Wait, but not longer than the client lives."""
         self._connections.closed.wait(seconds)
 
-    def _refuse_when_closed(self) -> None:
-        if self._connections.closed.is_set():
-            raise RuntimeError(f"{self!r} is closed")
+
+_warned_of: set[tuple[str, str, int | None]] = set()
+
+
+def warn_of_token_in_the_clear(settings: Settings) -> None:
+    """Warn, once for an agent, that its token is sent without encryption."""
+    agent = origin(httpx.URL(settings.base_url))
+    if sends_token_in_the_clear(settings) and agent not in _warned_of:
+        message = f"the token is sent to {settings.base_url} without encryption: use https"
+        warnings.warn(message, stacklevel=4)
+        _warned_of.add(agent)

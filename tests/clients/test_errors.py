@@ -67,11 +67,11 @@ def test_every_status_that_is_no_success_is_an_error_with_the_status_and_the_age
         (b'{"detail": "gone"}', "gone", ": gone"),
         (b'{"detail": ["boom"]}', ["boom"], ":\u0020\n  boom"),
         (b'{"detail": {"code": 7}}', {"code": 7}, ": {'code': 7}"),
-        (b'{"detail": null}', None, "Unprocessable Entity."),
+        (b'{"detail": null}', None, "was answered 422 Unprocessable "),
         (b'{"error": "other"}', {"error": "other"}, ": {'error': 'other'}"),
         (b'["a", 1]', ["a", 1], ": \n  a\n  1"),
         (b"42", 42, ": 42"),
-        (b"", None, "Unprocessable Entity."),
+        (b"", None, "was answered 422 Unprocessable "),
         (b"plain words\n", "plain words\n", ": plain words"),
         (
             b"<html><head><TITLE>\n502 Bad\n Gateway</TITLE></head></html>",

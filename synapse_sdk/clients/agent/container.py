@@ -151,7 +151,7 @@ class ContainerClientMixin(BaseClient):
     def iter_containers(
         self, params: Mapping[str, Any] | None = None, *, page_size: int = _pages.PAGE_SIZE
     ) -> Iterator[Container]:
-        """Iterate over the agent's records of containers, page by page, in the memory of one page.
+        """Iterate over the agent's records of containers, page by page, in the memory of one page and the rows' ids.
 
         Operation `list_containers` of the contract.
 
@@ -174,11 +174,10 @@ class ContainerClientMixin(BaseClient):
         while walk.query is not None:
             request = _operations.list_containers(walk.query)
             try:
-                page = self._send(request)
-                walk = walk.after(page)
+                rows = walk.take(self._send(request))
             except ClientError as error:
                 raise _pages.located(error, walk, request, self.base_url)  # noqa: B904 - the error itself
-            yield page["results"]
+            yield rows
 
     def get_container(self, container_id: int) -> Container:
         """Get a record by its number.
