@@ -159,8 +159,9 @@ class Call:
 
     def interrupted(self) -> exceptions.ClientError:
         """Return the error that ends a call whose client is closed before it is tried again."""
+        kind = _answers.kind_of(httpx.CloseError(""), sent=self.may_have_taken_effect)
         context = self._context(_retry.Attempt(self.request.method, sent=False))
-        return exceptions.ClientConnectionError(None, CLOSED, **{**context, "attempts": self.attempts - 1})
+        return kind(None, f"{CLOSED}, before it was tried again", **{**context, "attempts": self.attempts - 1})
 
     def _needs_body(self, status: int) -> bool:
         # An error's status says enough, and so does a success where nothing more was asked for.

@@ -19,6 +19,8 @@ from synapse_sdk.clients._transport import (
 )
 
 if TYPE_CHECKING:
+    import threading
+
     from synapse_sdk.clients._settings import Settings
 
 _all: weakref.WeakSet[Connections] = weakref.WeakSet()
@@ -60,10 +62,14 @@ class Connections:
             self._origin = OriginTransport(self._url, settings.credentials, *connect(**self._options))
         else:
             self._origin = OriginTransport(self._url, settings.credentials, brought)
-        self.closed = self._origin.closed
         # A program that never closes its client, as the documented ones, leaves no socket open behind it.
         self._finalizer = weakref.finalize(self, self._origin.close)
         _all.add(self)
+
+    @property
+    def closed(self) -> threading.Event:
+        """Set when the connections have been closed."""
+        return self._origin.closed
 
     def send(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and return the answer with its body still to be read."""
@@ -116,12 +122,12 @@ def _options(url: httpx.URL, verify: Any, cert: Any, proxy: Any, limits: Any) ->
     plain = url.scheme == "http" and verify is True and cert is None
     return {
         "verify": False if plain else ssl_context(verify, cert),
-        "proxy": _proxy(url, proxy),
+        "proxy": _proxy(url, proxy, verify),
         "limits": _limits(limits),
     }
 
 
-def _proxy(url: httpx.URL, proxy: Any) -> httpx.Proxy | None:
+def _proxy(url: httpx.URL, proxy: Any, verify: Any) -> httpx.Proxy | None:
     name = "proxy"
     if proxy is None:
         named = environment_proxy(url)
@@ -139,6 +145,8 @@ def _proxy(url: httpx.URL, proxy: Any) -> httpx.Proxy | None:
     if made is None or not made.url.host:
         # The URL is not shown: it may hold a password.
         raise ValueError(f"{name} must be a URL such as http://proxy.example.com:3128")
+    if made.url.scheme == "https":
+        made.ssl_context = ssl_context(verify, None)
     return made
 
 

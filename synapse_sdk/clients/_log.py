@@ -28,8 +28,8 @@ def configure(environment: Mapping[str, str]) -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(level)
-    # A program that logs too would write each line twice.
-    logger.propagate = False
+    # A program that logs too would have each line twice.
+    handler.addFilter(lambda _: not logging.getLogger().handlers)
 
 
 class CallLog:
@@ -65,8 +65,15 @@ class CallLog:
             "%s %s: %s in %.3f s, attempts %d, request id %s",
             call.request.method,
             call.request.path,
-            answer.status if answer else "no answer",
+            outcome_of(answer),
             now - self._began,
             call.attempts,
             printable(answer.headers.get("x-request-id", "none")) if answer else "none",
         )
+
+
+def outcome_of(answer: Answer | None) -> str:
+    """Return what came back, in a few words."""
+    if answer is None:
+        return "no answer"
+    return str(answer.status) if answer.broken is None else f"{answer.status}, broken off,"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import threading
 import time
 import weakref
@@ -20,7 +21,6 @@ import httpcore
 from synapse_sdk.clients._framing import Framing
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterable
 
     from httpcore import NetworkBackend, NetworkStream
@@ -96,7 +96,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
                 if index == len(addresses) - 1:
                     raise
             else:
-                return self._watched(stream)
+                return self._watched(stream, timeout)
         raise httpcore.ConnectError(f"{host} has no address")
 
     def connect_unix_socket(
@@ -124,8 +124,8 @@ class DeadlineBackend(httpcore.NetworkBackend):
         for stream in list(self._streams):
             stream.abandon()
 
-    def _watched(self, stream: NetworkStream) -> DeadlineStream:
-        watched = DeadlineStream(stream)
+    def _watched(self, stream: NetworkStream, connect_timeout: float | None = None) -> DeadlineStream:
+        watched = DeadlineStream(stream, connect_timeout)
         with self._lock:
             if not self._closed:
                 self._streams.add(watched)
@@ -139,15 +139,21 @@ class DeadlineStream(httpcore.NetworkStream):
 
     Args:
         stream: The connection.
+        connect_timeout: How long to wait for a proxy to open a tunnel, in seconds.
     """
 
-    def __init__(self, stream: NetworkStream) -> None:
+    def __init__(self, stream: NetworkStream, connect_timeout: float | None = None) -> None:
         self._stream = stream
         self._framing: Framing | None = None
         self._handshaking: socket.socket | None = None
+        self._connect_timeout = connect_timeout
+        self._asks_for_tunnel = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what has come, or wait for something to come."""
+        if self._asks_for_tunnel and timeout is not None and self._connect_timeout is not None:
+            # What a proxy takes to connect is part of connecting, not of the answer.
+            timeout = min(timeout, self._connect_timeout)
         received = self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
         if self._framing is not None:
             self._framing.feed(received)
@@ -158,24 +164,23 @@ class DeadlineStream(httpcore.NetworkStream):
         if not buffer:
             return
         self._framing = Framing()
-        if isinstance(timeout, Until) and not buffer.startswith(b"CONNECT "):
-            # What asks a proxy for a tunnel is not the request yet.
+        self._asks_for_tunnel = buffer.startswith(b"CONNECT ")
+        if isinstance(timeout, Until) and not self._asks_for_tunnel:
             timeout.wrote = True
         for start in range(0, len(buffer), _WRITTEN_AT_ONCE):
             self._stream.write(buffer[start : start + _WRITTEN_AT_ONCE], _left(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         """Close the connection, and wake whoever waits for it in another thread."""
-        for sock in (self._handshaking, self._stream.get_extra_info("socket")):
-            if isinstance(sock, socket.socket):
-                with suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
+        for sock in self._sockets():
+            with suppress(OSError):
+                # Not SSLSocket's own, which would let a thread that writes go on without encryption.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
         self._stream.close()
 
     def abandon(self) -> None:
         """Close this process's end alone."""
-        sock = self._stream.get_extra_info("socket")
-        if isinstance(sock, socket.socket):
+        for sock in self._sockets():
             with suppress(OSError):
                 os.close(sock.detach())
 
@@ -186,7 +191,9 @@ class DeadlineStream(httpcore.NetworkStream):
         left = _left(timeout, httpcore.ConnectTimeout)
         sock = self._stream.get_extra_info("socket")
         # The handshake takes the socket out of its object; by this one it can still be ended from another thread.
-        self._handshaking = sock.dup() if isinstance(sock, socket.socket) else None
+        # Within another encryption, to a proxy, it does not.
+        if isinstance(sock, socket.socket) and not isinstance(sock, ssl.SSLSocket):
+            self._handshaking = sock.dup()
         try:
             # The watched stream stays the same object, so that it can still be closed and abandoned.
             self._stream = self._stream.start_tls(ssl_context, server_hostname, left)
@@ -203,6 +210,10 @@ class DeadlineStream(httpcore.NetworkStream):
             # What httpcore asks of an idle connection, to close one that has something to say.
             return True
         return self._stream.get_extra_info(info)
+
+    def _sockets(self) -> list[socket.socket]:
+        found = (self._handshaking, self._stream.get_extra_info("socket"))
+        return [sock for sock in found if isinstance(sock, socket.socket)]
 
 
 def _addresses(host: str, port: int) -> list[str]:

@@ -81,6 +81,8 @@ class OriginTransport(httpx.BaseTransport):
         if self.backend is not None:
             self.backend.abandon()
         self.transport, self.backend = transport, backend
+        # The old one's lock may have been held by another thread of the parent.
+        self.closed = threading.Event()
 
 
 class ClientTransport(httpx.BaseTransport):
@@ -209,9 +211,11 @@ def environment_proxy(url: httpx.URL) -> tuple[str, str] | None:
     httpx looks at the environment only where it makes the transport itself.
     """
     proxies = getproxies()
-    host = f"[{url.host}]" if ":" in url.host else url.host
+    _, host, port = origin(url)
+    names = [host, f"[{host}]"] if ":" in host else [host]
+    if any(proxy_bypass(form) for name in names for form in (name, f"{name}:{port}")):
+        return None
     for name in (url.scheme, "all"):
-        proxy = proxies.get(name)
-        if proxy and not proxy_bypass(f"{host}:{url.port}" if url.port else host):
+        if proxy := proxies.get(name):
             return f"{name}_proxy", proxy if "://" in proxy else f"http://{proxy}"
     return None

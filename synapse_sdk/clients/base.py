@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import os
 import random
+import threading
 import time
 import warnings
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import httpx
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _log.configure(os.environ)
+_api_lock = threading.Lock()
 
 
 class BaseClient:
@@ -49,6 +50,7 @@ class BaseClient:
         self._settings = settings
         self._connections = Connections(settings, **options)
         self._is_copy = False
+        self._api: AuthenticatedClient | None = None
         warn_of_token_in_the_clear(settings)
 
     @property
@@ -56,7 +58,7 @@ class BaseClient:
         """The agent's URL, without a slash at its end."""
         return self._settings.base_url
 
-    @cached_property
+    @property
     def api(self) -> AuthenticatedClient:
         """The generated client (`synapse_agent_api`) on the same connections, for code that wants attrs models.
 
@@ -65,9 +67,14 @@ class BaseClient:
         """
         from synapse_sdk.clients._api import share
 
-        timeout = self._settings.timeout
-        waits = httpx.Timeout(connect=timeout.connect, read=timeout.read, write=timeout.write, pool=timeout.pool)
-        return share(self, self._connections.http_client(waits, self._settings.headers))
+        with _api_lock:
+            if self._api is None:
+                timeout = self._settings.timeout
+                waits = httpx.Timeout(
+                    connect=timeout.connect, read=timeout.read, write=timeout.write, pool=timeout.pool
+                )
+                self._api = share(self, self._connections.http_client(waits, self._settings.headers))
+            return self._api
 
     def with_options(
         self,
@@ -97,8 +104,7 @@ class BaseClient:
             timeout=timeout, deadline=deadline, create_timeout=create_timeout, retries=retries, headers=headers
         )
         other = copy.copy(self)
-        vars(other).pop("api", None)
-        vars(other).update(_settings=settings, _is_copy=True)
+        vars(other).update(_settings=settings, _is_copy=True, _api=None)
         return other
 
     def close(self) -> None:

@@ -51,9 +51,9 @@ class AgentClient(ContainerClientMixin):
         http_client: An `httpx.Client` to send by, likewise.
 
     Raises:
-        ValueError: If an argument cannot be right. The text names it, and never shows a secret.
+        ValueError: If an argument cannot be right, or a certificate not be read. The text names the argument, and
+            never shows a secret.
         TypeError: If one is of a wrong type.
-        OSError: If a certificate cannot be read.
     """
 
     def __init__(

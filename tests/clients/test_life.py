@@ -1,0 +1,862 @@
+"""Threads, processes, copies, and the end of a client."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+import pytest
+import trustme
+from attrs import frozen
+from synapse_agent_api.api.docker_containers import list_docker_containers
+
+from synapse_sdk import AgentClient
+from synapse_sdk.exceptions import ClientConnectionError, ClientError, ClientResponseIncompleteError, NotFoundError
+from tests.clients.agents import PATIENCE, Agent, Reply, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+PROMPTLY = 2.0
+
+
+@pytest.fixture
+def agent() -> Iterator[Agent]:
+    with Agent() as agent:
+        yield agent
+
+
+def ports(agent: Agent) -> set[int]:
+    """Return the client's ends of the connections on which requests came."""
+    return {seen.port for seen in agent.seen}
+
+
+@frozen
+class Ended:
+    """How a call in another thread ended: with what error, and when."""
+
+    error: BaseException | None
+    when: float
+
+
+class CallInThread:
+    """A call that runs in a thread of its own."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._ended: Ended | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._make()
+        except BaseException as caught:  # noqa: BLE001 - the test looks at it
+            error = caught
+        self._ended = Ended(error, time.monotonic())
+
+    def end(self) -> Ended:
+        self._thread.join(PATIENCE)
+        assert self._ended is not None, "the call did not end"
+        return self._ended
+
+
+class Latch(logging.Handler):
+    """Is set when a logger says something."""
+
+    def __init__(self, logger: str = "synapse_sdk", text: str = "trying again") -> None:
+        super().__init__(logging.DEBUG)
+        self.logged = threading.Event()
+        self._logger = logging.getLogger(logger)
+        self._text = text
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._text in record.getMessage():
+            self.logged.set()
+
+    def __enter__(self) -> Self:
+        self._level = self._logger.level
+        self._logger.setLevel(logging.DEBUG)
+        self._logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        self._logger.setLevel(self._level)
+
+
+@pytest.fixture
+def latch() -> Iterator[Latch]:
+    """Is set when a call is about to wait before it is tried again."""
+    with Latch() as latch:
+        yield latch
+
+
+# Closing.
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+def test_closing_wakes_a_call_that_waits_for_a_silent_agent_and_it_is_not_tried_again(
+    method: str, secure: bool, tmp_path: Path
+) -> None:
+    tls = None
+    options: dict[str, Any] = {}
+    if secure:
+        authority = trustme.CA()
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(tls)
+        authority.cert_pem.write_to_path(str(tmp_path / "bundle.pem"))
+        options["verify"] = tmp_path / "bundle.pem"
+    with Agent(tls=tls) as agent:
+        agent.answer = agent.silent
+        client = AgentClient(agent.url, **options)
+        calls: dict[str, Callable[[], Any]] = {
+            "GET": partial(client.get_container, 1),
+            "POST": partial(client.create_docker_container, "a@1"),
+            "PATCH": partial(client.update_container, 1, "stopped"),
+            "DELETE": partial(client.delete_container, 1),
+        }
+        call = CallInThread(calls[method])
+        agent.wait_for_request()
+        closed = time.monotonic()
+        client.close()
+        ended = call.end()
+    assert ended.when - closed < PROMPTLY
+    assert isinstance(ended.error, ClientResponseIncompleteError)
+    assert "client was closed" in str(ended.error)
+    assert ended.error.may_have_taken_effect is (method != "GET")
+    assert ended.error.attempts == len(agent.seen) == 1
+
+
+def test_closing_wakes_a_call_whose_answer_has_come_in_part(agent: Agent) -> None:
+    # More is announced than comes.
+    agent.answer = lambda _seen: Reply(b"[", headers={"Content-Length": "9"})
+    client = AgentClient(agent.url)
+    with Latch("httpcore.http11", "receive_response_body.started") as latch:
+        call = CallInThread(client.list_docker_containers)
+        assert latch.logged.wait(PATIENCE)
+    closed = time.monotonic()
+    client.close()
+    ended = call.end()
+    assert ended.when - closed < PROMPTLY
+    assert isinstance(ended.error, ClientConnectionError)
+    assert "client was closed" in str(ended.error)
+    assert len(agent.seen) == 1
+
+
+def test_closing_wakes_a_call_that_waits_for_a_connection_to_be_free(agent: Agent) -> None:
+    agent.answer = agent.silent
+    client = AgentClient(agent.url, limits={"max_connections": 1}, timeout={"read": 6, "pool": 6}, retries=0)
+    first = CallInThread(client.list_docker_containers)
+    agent.wait_for_request()
+    others = [CallInThread(client.list_docker_containers) for _ in range(3)]
+    pool = client._connections._origin.transport._pool  # type: ignore[attr-defined]
+    wait_until(lambda: len(pool._requests) == 4)
+    closed = time.monotonic()
+    client.close()
+    for call in (first, *others):
+        ended = call.end()
+        assert ended.when - closed < PROMPTLY
+        assert isinstance(ended.error, ClientConnectionError)
+        assert "client was closed" in str(ended.error)
+    # None of those that waited was sent after all.
+    assert len(agent.seen) == 1
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def test_closing_ends_a_call_that_waits_to_try_again_and_it_is_not_tried_again(agent: Agent, latch: Latch) -> None:
+    agent.answer = lambda _seen: Reply({"detail": "busy"}, 503, {"Retry-After": "30"})
+    client = AgentClient(agent.url)
+    call = CallInThread(client.list_docker_containers)
+    assert latch.logged.wait(PATIENCE)
+    closed = time.monotonic()
+    client.close()
+    ended = call.end()
+    assert ended.when - closed < PROMPTLY
+    assert isinstance(ended.error, ClientConnectionError)
+    assert "client was closed" in str(ended.error)
+    assert len(agent.seen) == 1
+
+
+def test_closing_during_a_wait_does_not_hide_that_an_earlier_attempt_may_have_taken_effect(
+    agent: Agent, latch: Latch
+) -> None:
+    # A delete whose answer a gateway lost.
+    agent.answer = lambda _seen: Reply({"detail": "gateway"}, 502, {"Retry-After": "30"})
+    client = AgentClient(agent.url)
+    call = CallInThread(partial(client.delete_container, 1))
+    assert latch.logged.wait(PATIENCE)
+    client.close()
+    error = call.end().error
+    assert isinstance(error, ClientError)
+    assert error.may_have_taken_effect
+
+
+def test_closing_at_any_moment_ends_every_call_with_an_error_of_the_sdk_or_as_closed(agent: Agent) -> None:
+    for round_ in range(15):
+        client = AgentClient(agent.url)
+        started = threading.Barrier(5)
+
+        def work(client: AgentClient = client, started: threading.Barrier = started) -> None:
+            started.wait(PATIENCE)
+            while True:
+                client.list_docker_containers()
+
+        calls = [CallInThread(work) for _ in range(4)]
+        started.wait(PATIENCE)
+        # Each round closes at another moment; that it is not always the same is what is wanted.
+        time.sleep(0.001 * round_)
+        closed = time.monotonic()
+        client.close()
+        for call in calls:
+            ended = call.end()
+            assert ended.when - closed < PROMPTLY
+            assert isinstance(ended.error, ClientConnectionError | RuntimeError), repr(ended.error)
+            assert "closed" in str(ended.error)
+
+
+def test_every_call_on_a_closed_client_says_which_client_is_closed(agent: Agent) -> None:
+    client = AgentClient(agent.url, "t0ken")
+    copy = client.with_options(retries=0)
+    pages = client.iter_containers()
+    client.close()
+    client.close()
+    calls: list[Callable[[], Any]] = [
+        client.list_docker_containers,
+        partial(client.get_docker_container, "abc"),
+        partial(client.create_docker_container, "a@1"),
+        partial(client.delete_docker_container, "abc"),
+        client.list_containers,
+        partial(client.list_containers, list_all=True),
+        partial(client.get_container, 1),
+        partial(client.update_container, 1, "stopped"),
+        partial(client.delete_container, 1),
+        partial(next, pages),
+        copy.list_docker_containers,
+    ]
+    for call in calls:
+        with pytest.raises(RuntimeError) as caught:
+            call()
+        assert str(caught.value) == f"AgentClient(base_url='{agent.url}') is closed"
+    assert agent.seen == []
+
+
+def test_the_api_of_a_closed_client_opens_no_connection_again(agent: Agent) -> None:
+    with AgentClient(agent.url) as client:
+        api = client.api
+    with pytest.raises((RuntimeError, httpx.TransportError), match="closed"):
+        list_docker_containers.sync(client=api)
+    assert agent.seen == []
+
+
+# Copies.
+
+
+def test_a_copy_uses_the_same_connection_and_closing_it_closes_nothing(agent: Agent) -> None:
+    with AgentClient(agent.url, "t0ken", headers={"X-Team": "blue"}) as client:
+        client.list_docker_containers()
+        with client.with_options(headers={"x-team": "red", "X-Job": "7"}, timeout=5, retries=0) as copy:
+            copy.list_docker_containers()
+            with copy.with_options(headers={"X-Job": "8"}) as copy_of_copy:
+                copy_of_copy.list_docker_containers()
+        client.list_docker_containers()
+        copy.list_docker_containers()
+    assert len(ports(agent)) == 1
+    sent = [(seen.headers.get("x-team"), seen.headers.get("x-job")) for seen in agent.seen]
+    assert sent == [("blue", None), ("red", "7"), ("red", "8"), ("blue", None), ("red", "7")]
+    assert {seen.headers["authorization"] for seen in agent.seen} == {"t0ken"}
+
+
+def test_the_original_keeps_its_options(agent: Agent) -> None:
+    agent.answer = lambda _seen: Reply({"detail": "busy"}, 503, {"Retry-After": "0"})
+    with AgentClient(agent.url, retries=1, timeout=7, deadline=8, create_timeout=9) as client:
+        before = client._settings
+        copy = client.with_options(retries=4, timeout={"read": 1}, deadline=2, create_timeout=3, headers={"X": "y"})
+        assert client._settings is before
+        for one, attempts in [(client, 2), (copy, 5), (client, 2)]:
+            with pytest.raises(ClientError) as caught:
+                one.list_docker_containers()
+            assert caught.value.attempts == attempts
+        assert (copy._settings.timeout.read, copy._settings.timeout.connect) == (1, 7)
+        assert (copy._settings.deadline, copy._settings.create_timeout) == (2, 3)
+
+
+def test_a_copy_without_options_is_as_its_original_and_a_wrong_option_is_refused(agent: Agent) -> None:
+    with AgentClient(agent.url) as client:
+        assert client.with_options()._settings == client._settings
+        assert repr(client.with_options()) == repr(client)
+        assert type(client.with_options()) is AgentClient
+        with pytest.raises(ValueError, match="retries must not be negative"):
+            client.with_options(retries=-1)
+        with pytest.raises(ValueError, match="headers must not hold Authorization"):
+            client.with_options(headers={"Authorization": "x"})
+        with pytest.raises(TypeError):
+            client.with_options(base_url="http://other")  # type: ignore[call-arg]
+
+
+def test_a_copy_works_after_its_original_is_gone(agent: Agent) -> None:
+    copy = AgentClient(agent.url).with_options(retries=0).with_options(deadline=5)
+    gc.collect()
+    assert copy.list_docker_containers() == []
+    api = copy.api
+    connections = copy._connections
+    del copy
+    gc.collect()
+    assert list_docker_containers.sync(client=api) == []
+    assert len(ports(agent)) == 1
+    connections.close()
+
+
+def test_a_copys_api_sends_the_copys_headers_on_the_same_connection(agent: Agent) -> None:
+    with AgentClient(agent.url, "t0ken", headers={"X-Team": "blue"}) as client:
+        copy = client.with_options(headers={"X-Team": "red"})
+        for one in (client, copy, client):
+            list_docker_containers.sync(client=one.api)
+    assert [seen.headers["x-team"] for seen in agent.seen] == ["blue", "red", "blue"]
+    assert len(ports(agent)) == 1
+
+
+# Threads.
+
+
+def test_one_client_answers_each_of_many_threads_with_what_it_asked_for(agent: Agent) -> None:
+    agent.answer = lambda seen: Reply({"id": int(seen.path.rpartition("/")[2])})
+    with AgentClient(agent.url) as client:
+
+        def work(first: int) -> None:
+            for number in range(first, first + 25):
+                assert client.get_container(number)["id"] == number
+
+        for call in [CallInThread(partial(work, 1 + 25 * index)) for index in range(8)]:
+            error = call.end().error
+            assert error is None, repr(error)
+    assert sorted(int(seen.path.rpartition("/")[2]) for seen in agent.seen) == list(range(1, 201))
+
+
+def test_the_api_is_made_once_whichever_of_many_threads_asks_first(agent: Agent) -> None:
+    with AgentClient(agent.url, "t0ken") as client:
+        together = threading.Barrier(8)
+        made: list[Any] = []
+
+        def work() -> None:
+            together.wait(PATIENCE)
+            made.append(client.api)
+            list_docker_containers.sync(client=client.api)
+
+        for call in [CallInThread(work) for _ in range(8)]:
+            error = call.end().error
+            assert error is None, repr(error)
+    assert len(made) == 8
+    assert len({id(one) for one in made}) == 1
+    assert {seen.headers["authorization"] for seen in agent.seen} == {"t0ken"}
+
+
+# What is left over.
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not list open files")
+def test_nothing_is_left_open_whatever_a_client_was_used_for(agent: Agent) -> None:
+    script = """
+import gc, os, sys, threading
+from synapse_sdk import AgentClient, exceptions
+
+def calls(client):
+    for _ in range(3):
+        client.list_docker_containers()
+
+def errors(client):
+    for _ in range(3):
+        try:
+            client.get_container(404)
+        except exceptions.NotFoundError:
+            pass
+
+def threads(client):
+    running = [threading.Thread(target=calls, args=(client,)) for _ in range(8)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+
+def copies(client):
+    calls(client.with_options(retries=0))
+
+def api(client):
+    client.api.get_httpx_client().get("/containers/docker/")
+
+def pages_left(client):
+    next(client.iter_containers())
+
+def nothing(client):
+    pass
+
+def run(use):
+    with AgentClient(sys.argv[1], timeout=5) as client:
+        use(client)
+
+def dropped(use):
+    use(AgentClient(sys.argv[1], timeout=5))
+
+def open_files():
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))
+
+for way in (run, dropped):
+    for use in (calls, errors, threads, copies, api, pages_left, nothing):
+        way(use)
+        before = open_files()
+        way(use)
+        way(use)
+        assert open_files() == before, (way, use, before, open_files())
+"""
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path.endswith("/404"):
+            return Reply({"detail": "gone"}, 404)
+        pages = {"next": "?page=2", "results": [{"id": 1}]}
+        return Reply(pages if seen.path.startswith("/containers/?") else [])
+
+    agent.answer = answer
+    run_script(script, agent.url)
+
+
+def run_script(script: str, *arguments: str, options: tuple[str, ...] = ("-W", "error")) -> str:
+    """Run a program, and return what it printed. Every warning is an error, also one that nothing could catch."""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", *options, "-c", script, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+# Processes.
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+# A thread beside a fork makes Python 3.12 warn of what the test is about.
+FORKS = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    "end", ["os._exit(0)", "sys.exit(0)", "client.close(); sys.exit(0)", "del client; sys.exit(0)"]
+)
+def test_a_forked_child_has_connections_of_its_own_and_leaves_the_parents_as_they_are(agent: Agent, end: str) -> None:
+    script = f"""
+import os, sys
+from synapse_sdk import AgentClient
+client = AgentClient(sys.argv[1], "t0ken")
+client.list_docker_containers()
+child = os.fork()
+if not child:
+    client.with_options(headers={{"X-Who": "child"}}).list_docker_containers()
+    client.with_options(headers={{"X-Who": "child"}}).list_docker_containers()
+    {end}
+assert os.waitpid(child, 0)[1] == 0
+client.list_docker_containers()
+client.close()
+"""
+    run_script(script, agent.url, options=FORKS)
+    before, child, child_again, after = agent.seen
+    assert before.port == after.port
+    assert child.port == child_again.port != before.port
+    assert [seen.headers.get("x-who") for seen in agent.seen] == [None, "child", "child", None]
+    assert {seen.headers["authorization"] for seen in agent.seen} == {"t0ken"}
+
+
+@needs_fork
+def test_the_parents_call_goes_on_while_a_child_is_forked_and_ends(agent: Agent) -> None:
+    script = """
+import os, sys, threading
+from synapse_sdk import AgentClient
+client = AgentClient(sys.argv[1])
+asked = threading.Event()
+answers = []
+thread = threading.Thread(target=lambda: answers.append(client.get_container(1)))
+thread.start()
+sys.stdin.readline()
+child = os.fork()
+if not child:
+    client.get_container(2)
+    client.close()
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+thread.join(20)
+assert answers == [{"id": 1}], answers
+client.close()
+"""
+    child_came = threading.Event()
+
+    def answer(seen: Seen) -> Reply:
+        number = int(seen.path.rpartition("/")[2])
+        if number == 1:
+            # The child comes and goes while the parent waits for this.
+            child_came.wait(PATIENCE)
+        else:
+            child_came.set()
+        return Reply({"id": number})
+
+    agent.answer = answer
+    with subprocess.Popen(
+        [sys.executable, *FORKS, "-c", script, agent.url],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        agent.wait_for_request()
+        _, printed = process.communicate("go\n", timeout=60)
+    assert process.returncode == 0, printed
+    assert printed == ""
+    assert len(ports(agent)) == 2
+
+
+@needs_fork
+def test_a_child_forked_while_threads_keep_the_client_busy_works_at_once(agent: Agent) -> None:
+    script = """
+import os, sys, threading, time
+from synapse_sdk import AgentClient
+client = AgentClient(sys.argv[1], limits={"max_connections": 2})
+# Python itself hands a child the locks of modules that a thread is importing; now nothing is left to import.
+client.list_docker_containers()
+client.api.get_httpx_client()
+over = threading.Event()
+
+def work():
+    while not over.is_set():
+        client.list_docker_containers()
+
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads:
+    thread.start()
+stuck = 0
+for _ in range(8):
+    child = os.fork()
+    if not child:
+        client.api.get_httpx_client().get("/containers/docker/")
+        client.with_options(deadline=5).list_docker_containers()
+        client.close()
+        os._exit(0)
+    until = time.monotonic() + 10
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            assert status == 0
+            break
+        if time.monotonic() > until:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+            stuck += 1
+            break
+        time.sleep(0.002)
+over.set()
+for thread in threads:
+    thread.join()
+client.close()
+assert not stuck, stuck
+"""
+    run_script(script, agent.url, options=FORKS)
+
+
+@needs_fork
+def test_a_child_forked_while_a_thread_waits_to_try_again_can_close_its_client(agent: Agent) -> None:
+    agent.answer = lambda _seen: Reply({"detail": "busy"}, 503, {"Retry-After": "30"})
+    script = """
+import logging, os, sys, threading
+from synapse_sdk import AgentClient
+waiting = threading.Event()
+handler = logging.Handler()
+handler.emit = lambda record: waiting.set()
+logging.getLogger("synapse_sdk").addHandler(handler)
+client = AgentClient(sys.argv[1])
+
+def work():
+    try:
+        client.list_docker_containers()
+    except Exception:
+        pass
+
+thread = threading.Thread(target=work)
+thread.start()
+assert waiting.wait(20)
+child = os.fork()
+if not child:
+    client.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+# What the child closed is not closed here.
+assert thread.is_alive()
+client.close()
+thread.join(5)
+assert not thread.is_alive()
+"""
+    run_script(script, agent.url, options=FORKS)
+
+
+@needs_fork
+def test_a_child_of_a_child_and_a_client_made_in_a_child_work(agent: Agent) -> None:
+    script = """
+import os, sys
+from synapse_sdk import AgentClient
+client = AgentClient(sys.argv[1])
+client.list_docker_containers()
+child = os.fork()
+if not child:
+    client.list_docker_containers()
+    with AgentClient(sys.argv[1]) as own:
+        own.list_docker_containers()
+    grandchild = os.fork()
+    if not grandchild:
+        client.list_docker_containers()
+        os._exit(0)
+    assert os.waitpid(grandchild, 0)[1] == 0
+    client.list_docker_containers()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+client.close()
+"""
+    run_script(script, agent.url, options=FORKS)
+    parent, child, own, grandchild, child_again = (seen.port for seen in agent.seen)
+    assert child == child_again
+    assert len({parent, child, own, grandchild}) == 4
+
+
+@needs_fork
+def test_a_client_that_is_closed_before_a_fork_is_closed_in_the_child(agent: Agent) -> None:
+    script = """
+import os, sys
+from synapse_sdk import AgentClient
+client = AgentClient(sys.argv[1])
+client.close()
+child = os.fork()
+if not child:
+    try:
+        client.list_docker_containers()
+    except RuntimeError:
+        os._exit(0)
+    os._exit(1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    run_script(script, agent.url, options=FORKS)
+    assert agent.seen == []
+
+
+# What a program brings.
+
+
+class Carrier(httpx.HTTPTransport):
+    """A transport of a program's own, which records what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[httpx.Request] = []
+        self.is_closed = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.given.append(request)
+        return super().handle_request(request)
+
+    def close(self) -> None:
+        self.is_closed = True
+        super().close()
+
+
+def test_a_transport_that_a_program_brings_carries_the_calls_and_stays_open(agent: Agent) -> None:
+    carrier = Carrier()
+    with AgentClient(agent.url, "t0ken", transport=carrier) as client:
+        assert client.list_docker_containers() == []
+        assert "t0ken" not in repr(client.api.get_httpx_client().headers)
+    with pytest.raises(RuntimeError, match="is closed"):
+        client.list_docker_containers()
+    # It can carry another client.
+    with AgentClient(agent.url, transport=carrier) as other:
+        other.list_docker_containers()
+    del client, other
+    gc.collect()
+    assert not carrier.is_closed
+    carrier.close()
+    assert len(ports(agent)) == 1
+    assert [seen.headers.get("authorization") for seen in agent.seen] == ["t0ken", None]
+
+
+def test_an_http_client_that_a_program_brings_carries_the_calls_and_stays_open(agent: Agent) -> None:
+    asked: list[httpx.Request] = []
+    answered: list[httpx.Response] = []
+    hooks: dict[str, list[Any]] = {"request": [asked.append], "response": [answered.append]}
+    with httpx.Client(headers={"X-Team": "blue", "User-Agent": "theirs"}, event_hooks=hooks) as http:
+        with AgentClient(agent.url, "t0ken", http_client=http, headers={"X-Job": "7"}) as client:
+            assert client.list_docker_containers() == []
+            assert client.list_docker_containers() == []
+        assert not http.is_closed
+        assert "authorization" not in http.headers
+        http.get(agent.url)
+    first, second, own = agent.seen
+    assert (first.headers["authorization"], first.headers["x-team"], first.headers["x-job"]) == ("t0ken", "blue", "7")
+    assert first.headers["user-agent"].startswith("synapse-sdk/")
+    assert "authorization" not in own.headers
+    assert "x-job" not in own.headers
+    assert first.port == second.port == own.port
+    assert [request.method for request in asked] == ["GET"] * 3
+    assert [response.status_code for response in answered] == [200] * 3
+
+
+def test_a_body_goes_through_an_http_client_that_a_program_brings(agent: Agent) -> None:
+    agent.answer = lambda _seen: Reply({"id": "abc"}, 201)
+    with httpx.Client() as http, AgentClient(agent.url, http_client=http) as client:
+        assert client.create_docker_container("a@1", params={"text": "ü" * 50_000})["id"] == "abc"
+    [seen] = agent.seen
+    assert seen.headers["content-type"] == "application/json"
+    assert "ü" * 50_000 in seen.body.decode()
+
+
+@pytest.mark.parametrize("auth", [("me", "hunter2"), httpx.BasicAuth("me", "hunter2"), "netrc"])
+def test_no_authentication_of_theirs_replaces_the_token(agent: Agent, tmp_path: Path, auth: Any) -> None:
+    if auth == "netrc":
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine 127.0.0.1 login me password hunter2\n")
+        auth = httpx.NetRCAuth(str(netrc))
+    with httpx.Client(auth=auth) as http:
+        with AgentClient(agent.url, "t0ken", http_client=http) as client:
+            client.list_docker_containers()
+        with AgentClient(agent.url, http_client=http) as anonymous:
+            anonymous.list_docker_containers()
+    assert [seen.headers.get("authorization") for seen in agent.seen] == ["t0ken", None]
+
+
+def test_the_token_goes_before_a_header_of_theirs(agent: Agent) -> None:
+    with (
+        httpx.Client(headers={"Authorization": "theirs", "SYNAPSE-User": "theirs"}) as http,
+        AgentClient(agent.url, "t0ken", user_token="u5er", http_client=http) as client,
+    ):
+        client.list_docker_containers()
+    [seen] = agent.seen
+    assert (seen.headers["authorization"], seen.headers["synapse-user"]) == ("t0ken", "Token u5er")
+
+
+def test_a_hook_that_reads_the_answer_leaves_it_for_the_caller(agent: Agent) -> None:
+    read: list[bytes] = []
+
+    def hook(response: httpx.Response) -> None:
+        read.append(response.read())
+
+    agent.answer = lambda _seen: Reply([{"id": "abc"}])
+    with (
+        httpx.Client(event_hooks={"response": [hook]}) as http,
+        AgentClient(agent.url, http_client=http, deadline=2) as client,
+    ):
+        assert [one["id"] for one in client.list_docker_containers()] == ["abc"]
+    assert read == [b'[{"id": "abc"}]']
+
+
+def test_a_hook_that_raises_for_a_status_does_not_hide_the_status_or_show_the_token(agent: Agent) -> None:
+    def hook(response: httpx.Response) -> None:
+        response.raise_for_status()
+
+    agent.answer = lambda _seen: Reply({"detail": "gone"}, 404)
+    with (
+        httpx.Client(event_hooks={"response": [hook]}) as http,
+        AgentClient(agent.url, "t0ken", http_client=http) as client,
+        pytest.raises(NotFoundError) as caught,
+    ):
+        client.get_container(1)
+    assert len(agent.seen) == 1
+    cause: BaseException | None = caught.value
+    while cause is not None:
+        request = getattr(cause, "request", None)
+        assert "t0ken" not in repr(getattr(request, "headers", httpx.Headers()).raw)
+        cause = cause.__cause__ or cause.__context__
+
+
+def test_redirects_are_not_followed_by_an_http_client_that_follows_them(agent: Agent) -> None:
+    agent.answer = lambda _seen: Reply(b"", 302, {"Location": "/elsewhere"})
+    with (
+        httpx.Client(follow_redirects=True) as http,
+        AgentClient(agent.url, "t0ken", http_client=http) as client,
+        pytest.raises(ClientError, match="points to"),
+    ):
+        client.create_docker_container("a@1")
+    assert [seen.method for seen in agent.seen] == ["POST"]
+
+
+def test_a_deadline_holds_for_an_http_client_without_timeouts(agent: Agent) -> None:
+    agent.answer = agent.silent
+    began = time.monotonic()
+    with (
+        httpx.Client(timeout=None) as http,  # noqa: S113 - that there is none is what is tested
+        AgentClient(agent.url, http_client=http, deadline=0.4) as client,
+        pytest.raises(ClientError, match="timed out"),
+    ):
+        client.list_docker_containers()
+    assert time.monotonic() - began < PROMPTLY
+
+
+def test_a_transport_that_is_a_function_serves_tests_without_a_server() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["Authorization"] == "t0ken"
+        return httpx.Response(200, json=[{"id": request.url.path}])
+
+    with AgentClient("http://127.0.0.1:9/prefix", "t0ken", transport=httpx.MockTransport(answer)) as client:
+        assert [one["id"] for one in client.list_docker_containers()] == ["/prefix/containers/docker/"]
+
+
+@pytest.mark.parametrize("name", ["transport", "http_client"])
+@pytest.mark.parametrize(
+    "other",
+    [{"verify": False}, {"cert": "own.pem"}, {"proxy": "http://proxy:3128"}, {"limits": {"max_connections": 1}}],
+    ids=str,
+)
+def test_what_a_program_brings_is_refused_together_with_what_it_brings_itself(name: str, other: dict[str, Any]) -> None:
+    [argument] = other
+    with httpx.Client() as http, httpx.HTTPTransport() as transport:
+        brought: dict[str, Any] = {"transport": transport, "http_client": http}
+        with pytest.raises(ValueError, match=f"^{name} brings its own {argument}: give one or the other"):
+            AgentClient("http://127.0.0.1:9", **{name: brought[name]}, **other)
+        with pytest.raises(ValueError, match="transport"):
+            AgentClient("http://127.0.0.1:9", **brought)
+
+
+def test_what_a_program_brings_must_be_synchronous_and_of_httpx() -> None:
+    with pytest.raises(TypeError, match=r"http_client must be an httpx\.Client, not AsyncClient"):
+        AgentClient("http://127.0.0.1:9", http_client=httpx.AsyncClient())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"transport must be an httpx\.BaseTransport, not AsyncHTTPTransport"):
+        AgentClient("http://127.0.0.1:9", transport=httpx.AsyncHTTPTransport())  # type: ignore[arg-type]
+
+
+def test_calls_through_an_http_client_end_when_the_sdks_client_is_closed_while_they_wait(
+    agent: Agent, latch: Latch
+) -> None:
+    agent.answer = lambda _seen: Reply({"detail": "busy"}, 503, {"Retry-After": "30"})
+    with httpx.Client() as http:
+        client = AgentClient(agent.url, http_client=http)
+        call = CallInThread(client.list_docker_containers)
+        assert latch.logged.wait(PATIENCE)
+        closed = time.monotonic()
+        client.close()
+        ended = call.end()
+    assert ended.when - closed < PROMPTLY
+    assert isinstance(ended.error, ClientConnectionError)
