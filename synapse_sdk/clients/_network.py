@@ -87,28 +87,17 @@ class DeadlineBackend(httpcore.NetworkBackend):
     ) -> NetworkStream:
         """Open a connection to the first address of a host that takes it."""
         options = [*_KEEP_ALIVE, *(socket_options or [])]
-        addresses = _addresses(host, port)
-        for index, address in enumerate(addresses):
+
+        def connect(address: str) -> NetworkStream:
             left = _left(timeout, httpcore.ConnectTimeout)
-            try:
-                stream = self._backend.connect_tcp(address, port, left, local_address, options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if index == len(addresses) - 1:
-                    raise
-            else:
-                return self._watched(stream, timeout)
-        raise httpcore.ConnectError(f"{host} has no address")
+            stream = self._backend.connect_tcp(address, port, left, local_address, options)
+            return self._watched(stream, timeout)
 
-    def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
-    ) -> NetworkStream:
-        """Open a connection to a socket of this machine."""
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return self._watched(self._backend.connect_unix_socket(path, left, socket_options))
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        self._backend.sleep(seconds)
+        *others, last = _addresses(host, port)
+        for address in others:
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return connect(address)
+        return connect(last)
 
     def close(self) -> None:
         """Close all connections, and let no more be opened."""

@@ -9,9 +9,6 @@ from attrs import field, frozen
 
 T_co = TypeVar("T_co", covariant=True)
 
-#: Methods that change nothing on the agent.
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
 
 class Shape(Enum):
     """What an answer's JSON must be."""
@@ -42,11 +39,6 @@ class Request(Generic[T_co]):
     query: dict[str, Any] | None = None
     body: Any = field(default=None, repr=False)
     builds: bool = False
-
-    @property
-    def safe(self) -> bool:
-        """Whether the request changes nothing on the agent."""
-        return self.method in SAFE_METHODS
 
 
 def request_from(operation: str, shape: Shape, kwargs: dict[str, Any], *, builds: bool = False) -> Request[Any]:

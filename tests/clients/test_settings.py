@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 import synapse_sdk
@@ -249,3 +250,59 @@ def test_a_client_that_is_dropped_unclosed_leaves_no_connection_open(server: HTT
     del api
     gc.collect()
     assert not closing.alive
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "text"),
+    [
+        ({"retries": -1}, ValueError, "retries must not be negative: -1"),
+        ({"retries": 1.5}, TypeError, "retries must be an int, not float"),
+        ({"deadline": 0}, ValueError, "deadline must be a number of seconds above 0"),
+        ({"headers": "X-A: b"}, TypeError, "headers must be a dictionary of strings, not str"),
+        ({"headers": {"X A": "b"}}, ValueError, "headers has a name that cannot be a header's: 'X A'"),
+        ({"headers": {1: "b"}}, ValueError, "headers has a name that cannot be a header's: 1"),
+        ({"headers": {"X-A": "b\nc"}}, ValueError, "headers['X-A'] has white space around it, or control characters"),
+        ({"headers": {"authorization": "t"}}, ValueError, "headers must not hold authorization: give access_token"),
+        ({"headers": {"SYNAPSE-Tenant": "t"}}, ValueError, "headers must not hold SYNAPSE-Tenant: give tenant"),
+        ({"user_agent": ""}, ValueError, "user_agent is empty"),
+        ({"limits": 5}, TypeError, "limits must be a dictionary or an httpx.Limits, not int"),
+        ({"limits": {"max": 5}}, ValueError, "limits must have the keys 'max_connections', "),
+        ({"limits": {"max_connections": 0}}, ValueError, "limits['max_connections'] must be a number above 0, not 0"),
+        ({"proxy": 5}, TypeError, "proxy must be a URL, an httpx.Proxy or False, not int"),
+        ({"transport": 5}, TypeError, "transport must be an httpx.BaseTransport, not int"),
+        ({"http_client": 5}, TypeError, "http_client must be an httpx.Client, not int"),
+    ],
+)
+def test_an_option_that_cannot_be_right_is_refused_by_name(given: Any, kind: type[Exception], text: str) -> None:
+    with pytest.raises(kind) as caught:
+        AgentClient(URL, **given)
+    assert type(caught.value) is kind
+    assert str(caught.value).startswith(text)
+
+
+def test_a_page_size_that_cannot_be_right_is_refused_by_name() -> None:
+    with AgentClient(URL) as client:
+        with pytest.raises(TypeError, match="page_size must be an int, not str '5'"):
+            next(client.iter_containers(page_size="5"))  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="page_size must be at least 1, not 0"):
+            next(client.iter_containers(page_size=0))
+
+
+@pytest.mark.parametrize("limits", [{"max_connections": 1}, httpx.Limits(max_connections=1)])
+def test_limits_are_a_dictionary_or_httpxs_own(server: HTTPServer, limits: Any) -> None:
+    server.expect_request("/containers/docker/").respond_with_json([])
+    with AgentClient(server.url_for(""), limits=limits) as client:
+        assert client.list_docker_containers() == []
+
+
+def test_own_headers_and_a_program_s_name_go_out_with_every_request(server: HTTPServer) -> None:
+    server.expect_request("/containers/docker/").respond_with_json([])
+    with AgentClient(
+        server.url_for(""), headers={"X-Team": "a", "accept": "application/*"}, user_agent="app/1"
+    ) as client:
+        client.list_docker_containers()
+        client.with_options(headers={"x-team": "b"}).list_docker_containers()
+    (first, _), (second, _) = server.log
+    assert first.headers["User-Agent"].startswith("app/1 synapse-sdk/")
+    assert first.headers["Accept"] == "application/*"
+    assert (first.headers["X-Team"], second.headers["X-Team"]) == ("a", "b")
