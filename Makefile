@@ -12,7 +12,8 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 $(VENV)/installed: pyproject.toml constraints.txt  # what the SDK and the local agent need to run
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make ... PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP) install pip==26.3
 	$(PIP) install --constraint constraints.txt --editable '.[local-agent]'
 	@touch $@

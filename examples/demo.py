@@ -27,7 +27,7 @@ def as_text(answer: object) -> str:
 
 def main() -> None:
     """Run the flow."""
-    with LocalAgent(plugins=PLUGINS) as agent, AgentClient(agent.url, agent.token) as client:
+    with LocalAgent(plugins=PLUGINS) as agent, AgentClient(agent.url, agent.token, proxy=False) as client:
         print(f"A local agent listens on {agent.url}")
 
         container = client.create_docker_container(

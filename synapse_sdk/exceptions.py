@@ -14,11 +14,21 @@
         │   ├── ConflictError                  409
         │   ├── ValidationError                400, 422
         │   ├── RateLimitError                 429
+        │   ├── GpuUnavailableError            never raised here
         │   └── ServerError                    500 to 599
         ├── RedirectError                      pointed elsewhere, and not followed
-        └── ResponseDecodeError                answered, but not with what was asked for
+        ├── ResponseDecodeError                answered, but not with what was asked for
+        └── StreamError                        never raised here
+            ├── StreamLimitExceededError       never raised here
+            └── WebSocketError                 never raised here
+
+What is never raised here are names of the platform's other calls, so that programs that catch them run.
 
 Arguments that cannot be right raise `ValueError` or `TypeError` before anything is sent.
+
+A request is tried again, twice unless told otherwise, where that does no harm: any request that never reached the
+agent, or that was answered 429 or 503; GET and DELETE also after 502, 504 or a lost answer. A POST or PATCH that may
+have taken effect is never sent again.
 """
 
 from __future__ import annotations
@@ -38,13 +48,17 @@ __all__ = [
     "ClientResponseIncompleteError",
     "ClientTimeoutError",
     "ConflictError",
+    "GpuUnavailableError",
     "HTTPError",
     "NotFoundError",
     "RateLimitError",
     "RedirectError",
     "ResponseDecodeError",
     "ServerError",
+    "StreamError",
+    "StreamLimitExceededError",
     "ValidationError",
+    "WebSocketError",
 ]
 
 _MAX_DETAIL = 2_000
@@ -134,7 +148,7 @@ class ClientError(Exception):
 
 
 class ClientConnectionError(ClientError):
-    """The agent was not reached, or the connection to it broke off. Nothing was done, but for the subclass below."""
+    """The agent was not reached, or the connection to it broke off."""
 
     def _outcome(self) -> str:
         return "did not reach the agent"
@@ -185,6 +199,10 @@ class RateLimitError(HTTPError):
     """429: too many requests. Nothing was done."""
 
 
+class GpuUnavailableError(HTTPError):
+    """Never raised here: a name of the platform's other calls."""
+
+
 class ServerError(HTTPError):
     """500 to 599: the agent, or a gateway before it, failed."""
 
@@ -201,6 +219,18 @@ class ResponseDecodeError(ClientError):
 
     def _outcome(self) -> str:
         return f"was answered {_status_text(self.status_code)}, but not with what was asked for"
+
+
+class StreamError(ClientError):
+    """Never raised here: a name of the platform's other calls."""
+
+
+class StreamLimitExceededError(StreamError):
+    """Never raised here: a name of the platform's other calls."""
+
+
+class WebSocketError(StreamError):
+    """Never raised here: a name of the platform's other calls."""
 
 
 def printable(text: str) -> str:
@@ -222,11 +252,17 @@ def describe_detail(detail: Any) -> str:
     title = re.search(r"<title[^>]*>(.*?)</title>", detail[:_MAX_DETAIL], re.IGNORECASE | re.DOTALL)
     if title:
         return _shorten(f"an HTML page titled {' '.join(title[1].split())!r}")
-    return _shorten(detail.strip())
+    return _tidy(_shorten(detail.strip()))
+
+
+def _tidy(text: str) -> str:
+    """Return an agent's text without what moves a terminal's cursor, and with every line but the first indented."""
+    lines = ("".join(c if c.isprintable() or c == "\t" else "?" for c in line) for line in text.split("\n"))
+    return "\n  ".join(lines)
 
 
 def _describe_list(errors: list[Any]) -> str:
-    lines = [f"\n  {_shorten(_describe_field(error), 300)}" for error in errors[:_MAX_FIELD_ERRORS]]
+    lines = [f"\n  {_tidy(_shorten(_describe_field(error), 300))}" for error in errors[:_MAX_FIELD_ERRORS]]
     if len(errors) > _MAX_FIELD_ERRORS:
         lines.append(f"\n  and {len(errors) - _MAX_FIELD_ERRORS} more")
     return "".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -35,6 +36,15 @@ _NEVER_SENT = (
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
 )
+
+_CERTIFICATE_REQUIRED = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+
+# What encryption ends with that no second attempt mends, and what does.
+_TLS_HINTS = {
+    "CERTIFICATE_VERIFY_FAILED": "verify names the certificates to trust",
+    "WRONG_VERSION_NUMBER": "the agent may speak http, not https",
+    _CERTIFICATE_REQUIRED: "cert gives the client's own certificate",
+}
 
 # What a body decodes to that is not JSON.
 _NOT_JSON = object()
@@ -99,7 +109,27 @@ def may_have_been_sent(error: Exception) -> bool:
 
 def describe(error: Exception) -> str:
     """Return why there is no answer, as a text."""
-    return str(error) or type(error).__name__
+    hint = _TLS_HINTS.get(_tls_reason(error) or "")
+    text = str(error) or type(error).__name__
+    return f"{text} ({hint})" if hint else text
+
+
+def is_final(error: Exception) -> bool:
+    """Return whether another attempt would end in the same way."""
+    return _tls_reason(error) in _TLS_HINTS
+
+
+def wants_certificate(error: Exception) -> bool:
+    """Return whether the agent refused a client without a certificate, which it may say after the handshake."""
+    return _tls_reason(error) == _CERTIFICATE_REQUIRED
+
+
+def _tls_reason(error: BaseException | None) -> str | None:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return error.reason
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _decode(content: bytes) -> Any:

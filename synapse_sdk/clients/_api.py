@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from synapse_agent_api import AuthenticatedClient
 
@@ -19,6 +19,12 @@ class SharedApi(AuthenticatedClient):
     """
 
     owner: BaseClient
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_args: object) -> None:
+        """Close nothing: the connections are those of the client that this was taken from."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._base_url!r})"

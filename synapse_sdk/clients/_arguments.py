@@ -53,7 +53,7 @@ def non_empty_text(name: str, value: object, what: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string ({what}), not {_came(value)}")
     if not value.strip():
-        raise ValueError(f"{name} must be {what}, not the empty string {value!r}")
+        raise ValueError(f"{name} must be {what}, not {'white space' if value else 'the empty string'} {value!r}")
     _check_text(name, value)
     return value
 

@@ -46,10 +46,12 @@ class Silence:
     Attributes:
         error: Why.
         sent: Whether the agent may have read the request.
+        proxy: The URL of the proxy that was to pass the request on, without credentials.
     """
 
     error: Exception
     sent: bool
+    proxy: str | None = None
 
 
 Outcome: TypeAlias = Answer | Silence
@@ -151,7 +153,7 @@ class Call:
         """
         if isinstance(outcome, Silence):
             return self._after_silence(outcome, moment)
-        if outcome.broken is not None and self._needs_body(outcome.status):
+        if outcome.broken is not None and self.needs_body(outcome.status):
             if isinstance(outcome.broken, httpx.DecodingError):
                 raise self._undecodable(outcome) from outcome.broken
             return self._after_silence(Silence(outcome.broken, sent=True), moment)
@@ -163,7 +165,8 @@ class Call:
         context = self._context(_retry.Attempt(self.request.method, sent=False))
         return kind(None, f"{CLOSED}, before it was tried again", **{**context, "attempts": self.attempts - 1})
 
-    def _needs_body(self, status: int) -> bool:
+    def needs_body(self, status: int) -> bool:
+        """Return whether the call depends on the body of an answer with this status."""
         # An error's status says enough, and so does a success where nothing more was asked for.
         return 200 <= status < 300 and self.request.shape is not Shape.NOTHING
 
@@ -177,9 +180,14 @@ class Call:
         if moment.closed:
             kind = _answers.kind_of(httpx.CloseError(""), sent=silence.sent)
             raise kind(None, CLOSED, **context) from error
-        failure = _answers.kind_of(error, sent=silence.sent)(None, _answers.describe(error), **context)
+        detail = _answers.describe(error)
+        if silence.proxy and not silence.sent:
+            detail += f" (by the proxy {silence.proxy})"
+        failure = _answers.kind_of(error, sent=silence.sent)(None, detail, **context)
         failure.__cause__ = error
-        return self._again(attempt, failure, moment, why=_answers.describe(error))
+        if _answers.is_final(error):
+            raise failure
+        return self._again(attempt, failure, moment, why=detail)
 
     def _after_answer(self, answer: Answer, moment: Moment) -> Return | Again:
         attempt = _retry.Attempt(self.request.method, status=answer.status)

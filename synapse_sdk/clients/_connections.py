@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import weakref
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from synapse_sdk.clients._answers import may_have_been_sent
+from synapse_sdk.clients._answers import may_have_been_sent, wants_certificate
 from synapse_sdk.clients._transport import (
+    ApiTransport,
     ClientTransport,
     OriginTransport,
     connect,
     environment_proxy,
     ssl_context,
 )
+from synapse_sdk.clients._wire import timeouts_by_method
 
 if TYPE_CHECKING:
     import threading
@@ -56,9 +60,12 @@ class Connections:
     ) -> None:
         self._url = httpx.URL(settings.base_url)
         options = {"verify": verify is not True, "cert": cert, "proxy": proxy is not None, "limits": limits}
+        self.proxy: str | None = None
         brought = _brought(transport, http_client, [name for name, given in options.items() if given])
         if brought is None:
             self._options = _options(self._url, verify, cert, proxy, limits)
+            if made := self._options["proxy"]:
+                self.proxy = str(made.url)
             self._origin = OriginTransport(self._url, settings.credentials, *connect(**self._options))
         else:
             self._origin = OriginTransport(self._url, settings.credentials, brought)
@@ -77,14 +84,20 @@ class Connections:
 
     def was_sent(self, request: httpx.Request, error: Exception) -> bool:
         """Return whether the agent may have read a request that failed."""
+        if wants_certificate(error):
+            return False
         if self._origin.is_own:
             return bool(request.extensions["timeout"]["write"].wrote)
         return may_have_been_sent(error)
 
-    def http_client(self, timeout: httpx.Timeout, headers: Mapping[str, bytes]) -> httpx.Client:
-        """Return an `httpx.Client` on these connections."""
-        raw = [(name.encode(), value) for name, value in headers.items()]
-        return httpx.Client(base_url=self._url, transport=self._origin, timeout=timeout, headers=raw, trust_env=False)
+    def http_client(self, settings: Settings) -> httpx.Client:
+        """Return an `httpx.Client` on these connections, which closes none of them."""
+        return httpx.Client(
+            base_url=self._url,
+            transport=ApiTransport(self._origin, partial(timeouts_by_method, settings)),
+            headers=[(name.encode(), value) for name, value in settings.headers.items()],
+            trust_env=False,
+        )
 
     def close(self) -> None:
         """Close the connections, and wake the calls that wait for them."""
@@ -145,6 +158,8 @@ def _proxy(url: httpx.URL, proxy: Any, verify: Any) -> httpx.Proxy | None:
     if made is None or not made.url.host:
         # The URL is not shown: it may hold a password.
         raise ValueError(f"{name} must be a URL such as http://proxy.example.com:3128")
+    if made.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+        raise ValueError(f"{name} is a SOCKS proxy, which needs the package socksio: pip install 'httpx[socks]'")
     if made.url.scheme == "https":
         made.ssl_context = ssl_context(verify, None)
     return made
@@ -161,8 +176,13 @@ def _limits(limits: Any) -> httpx.Limits:
     for name, value in limits.items():
         if name not in known:
             raise ValueError(f"limits must have the keys {', '.join(map(repr, known))} alone, not {name!r}")
-        if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
-            raise ValueError(f"limits[{name!r}] must be a number above 0, not {value!r}")
+        kinds = (int, float) if name == "keepalive_expiry" else (int,)
+        least = 0 if name == "max_keepalive_connections" else 1e-9
+        if not isinstance(value, kinds) or isinstance(value, bool) or not value >= least:
+            what = "a number" if name == "keepalive_expiry" else "an int"
+            raise ValueError(
+                f"limits[{name!r}] must be {what} {'of at least' if least == 0 else 'above'} 0, not {value!r}"
+            )
     return httpx.Limits(**{**known, **limits})
 
 

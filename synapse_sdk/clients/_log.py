@@ -45,7 +45,11 @@ class CallLog:
 
     def again(self, step: Again, call: Call) -> None:
         """Log that a request goes out once more."""
-        if step.why is not None:
+        if step.why is None:
+            logger.debug(
+                "%s %s: redirected to %s", call.request.method, call.request.path, step.call.url.raw_path.decode()
+            )
+        else:
             logger.warning(
                 "%s %s: attempt %d of %d failed, %s; trying again in %.2f s",
                 call.request.method,

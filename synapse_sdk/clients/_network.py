@@ -7,6 +7,7 @@ whole call ends, and the streams here let no operation go beyond that.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import ssl
@@ -93,7 +94,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
             stream = self._backend.connect_tcp(address, port, left, local_address, options)
             return self._watched(stream, timeout)
 
-        *others, last = _addresses(host, port)
+        *others, last = _addresses(host, port, _left(timeout, httpcore.ConnectTimeout))
         for address in others:
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 return connect(address)
@@ -140,9 +141,9 @@ class DeadlineStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what has come, or wait for something to come."""
-        if self._asks_for_tunnel and timeout is not None and self._connect_timeout is not None:
-            # What a proxy takes to connect is part of connecting, not of the answer.
-            timeout = min(timeout, self._connect_timeout)
+        if self._asks_for_tunnel or timeout is None:
+            # What a proxy takes is part of connecting, not of the answer; for SOCKS httpcore gives no timeout at all.
+            timeout = self._connect_timeout
         received = self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
         if self._framing is not None:
             self._framing.feed(received)
@@ -156,6 +157,7 @@ class DeadlineStream(httpcore.NetworkStream):
         self._asks_for_tunnel = buffer.startswith(b"CONNECT ")
         if isinstance(timeout, Until) and not self._asks_for_tunnel:
             timeout.wrote = True
+        timeout = self._connect_timeout if timeout is None else timeout
         for start in range(0, len(buffer), _WRITTEN_AT_ONCE):
             self._stream.write(buffer[start : start + _WRITTEN_AT_ONCE], _left(timeout, httpcore.WriteTimeout))
 
@@ -205,10 +207,27 @@ class DeadlineStream(httpcore.NetworkStream):
         return [sock for sock in found if isinstance(sock, socket.socket)]
 
 
-def _addresses(host: str, port: int) -> list[str]:
+def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
     """Return a host's addresses, each of which has the whole timeout of a connection to itself."""
+    found: list[Any] = []
+
+    def look_up() -> None:
+        try:
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.append(error)
+
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(str(error)) from error
+        ipaddress.ip_address(host)
+    except ValueError:
+        # The system's look-up takes as long as it likes and cannot be interrupted; it can be left to itself.
+        looking = threading.Thread(target=look_up, name=f"look-up-{host}", daemon=True)
+        looking.start()
+        looking.join(timeout)
+    else:
+        look_up()
+    if not found:
+        raise httpcore.ConnectTimeout(f"the address of {host} was not found in time")
+    if isinstance(found[0], Exception):
+        raise httpcore.ConnectError(str(found[0])) from found[0]
     return list(dict.fromkeys(str(address[0]) for *_, address in found))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: How many rows a page is asked to hold when all pages are fetched.
 PAGE_SIZE = 100
 
+# Filters that say where a page begins, and so differ from page to page.
+_POSITIONS = frozenset({"page", "cursor", "offset"})
+
 
 @define
 class Walk:
@@ -31,6 +34,7 @@ class Walk:
 
     query: Mapping[str, Any] | None
     rows: int = 0
+    _given: Mapping[str, Any] = field(factory=dict)
     _asked: set[str] = field(factory=set)
     _ids: set[int | str] = field(factory=set)
 
@@ -84,7 +88,9 @@ class Walk:
         except ValueError:
             raise _wrong(f"the page's next is {following[:200]!r}, which is no URL") from None
         flat = {name: values[0] if len(values) == 1 else values for name, values in given.items()}
-        return {**(self.query or {}), **flat}
+        # The caller's filters and page size hold on every page, whatever the agent makes of them.
+        held = {name: value for name, value in self._given.items() if name not in _POSITIONS}
+        return {**self._given, **flat, **held}
 
 
 def first(filters: Mapping[str, Any] | None, page_size: int = PAGE_SIZE) -> Walk:
@@ -100,7 +106,8 @@ def first(filters: Mapping[str, Any] | None, page_size: int = PAGE_SIZE) -> Walk
     given = _arguments.query("params", {} if filters is None else filters)
     if "page" in given:
         raise ValueError("params must not name a page where all pages are fetched")
-    return Walk(query={"page_size": _arguments.count("page_size", page_size), **given})
+    query = {"page_size": _arguments.count("page_size", page_size), **given}
+    return Walk(query=query, given=query)
 
 
 def located(error: ClientError, walk: Walk, request: Request[Any], base_url: str) -> ClientError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from attrs import frozen
@@ -77,6 +78,8 @@ def parse_retry_after(value: str | None, wall_time: float) -> float | None:
     if re.fullmatch(r"\s*[0-9]{1,15}(\.[0-9]{1,15})?\s*", value):
         return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - wall_time)
+        date = parsedate_to_datetime(value)
+        # A date without a zone means the same as one in GMT, not the time here.
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - wall_time)
     except (ValueError, OverflowError):
         return None

@@ -23,6 +23,13 @@ CREATE_DEADLINE = 900.0
 CREATE_TIMEOUT = 600.0
 RETRIES = 2
 
+_LONGEST_URL = 2_000
+
+# Headers that say how the request itself is sent.
+_FRAMING = re.compile(
+    "connection|content-(encoding|length|type)|expect|host|keep-alive|proxy-authorization|te|trailer|transfer-encoding|upgrade"
+)
+
 _CREDENTIALS = {"authorization": "access_token", "synapse-user": "user_token", "synapse-tenant": "tenant"}
 
 
@@ -76,6 +83,17 @@ class Settings:
             return self.deadline
         return max(CREATE_DEADLINE, self.create_timeout) if builds else max(DEADLINE, self.timeout.read)
 
+    def redacted(self, error: Exception) -> Exception:
+        """Return an error without the credentials, which a transport of the program's own may have put in its text."""
+        text = str(error)
+        secrets = [value.decode("latin-1") for value in self.credentials.values()]
+        if not any(secret in text for secret in secrets):
+            return error
+        for secret in secrets:
+            text = text.replace(secret, "***")
+        kind = type(error) if isinstance(error, httpx.TransportError) else httpx.TransportError
+        return kind(text)
+
     def changed(
         self,
         *,
@@ -89,6 +107,7 @@ class Settings:
         changes: dict[str, Any] = {}
         if timeout is not None:
             changes["timeout"] = _timeout(timeout, self.timeout)
+            changes["create_timeout"] = max(self.create_timeout, changes["timeout"].read)
         if deadline is not None:
             changes["deadline"] = _seconds("deadline", deadline)
         if create_timeout is not None:
@@ -161,8 +180,12 @@ def _base_url(base_url: str | None) -> str:
     except httpx.InvalidURL as error:
         # The URL itself is not shown where it may hold a password.
         raise ValueError(f"{name} is not a URL such as {example}: {error}") from None
+    if len(base_url) > _LONGEST_URL:
+        raise ValueError(f"{name} must be a URL such as {example}, not a text of {len(base_url):,} characters")
     if url.userinfo:
         raise ValueError(f"{name} must not hold a user or password: give the token as access_token")
+    if re.search(r"\s", base_url) or not 0 < (url.port or 1) < 65_536:
+        raise ValueError(f"{name} must be a URL such as {example}, not {base_url!r}")
     if url.scheme not in {"http", "https"} or not url.host:
         raise ValueError(f"{name} must be a whole URL such as {example}, not {base_url!r}")
     if url.query or url.fragment or "?" in base_url or "#" in base_url:
@@ -211,12 +234,16 @@ def _header_value(name: str, value: object) -> bytes:
 def _headers(headers: Mapping[str, str]) -> dict[str, bytes]:
     if not isinstance(headers, Mapping):
         raise TypeError(f"headers must be a dictionary of strings, not {type(headers).__name__}")
-    values = {}
+    values: dict[str, bytes] = {}
     for name, value in headers.items():
         if not isinstance(name, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise ValueError(f"headers has a name that cannot be a header's: {name!r}")
         if argument := _CREDENTIALS.get(name.lower()):
             raise ValueError(f"headers must not hold {name}: give {argument}")
+        if _FRAMING.fullmatch(name.lower()):
+            raise ValueError(f"headers must not hold {name}, which says how the request itself is sent")
+        if name.lower() in {other.lower() for other in values}:
+            raise ValueError(f"headers holds {name} twice")
         values[name] = _header_value(f"headers[{name!r}]", value)
     return values
 

@@ -15,7 +15,11 @@ from synapse_sdk.clients._network import DeadlineBackend
 from synapse_sdk.clients._redirect import origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+
+class ClosedError(RuntimeError):
+    """The client is closed."""
 
 
 class OriginTransport(httpx.BaseTransport):
@@ -52,7 +56,7 @@ class OriginTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to the origin."""
         if self.closed.is_set():
-            raise RuntimeError("the client is closed")
+            raise ClosedError("the client is closed")
         if origin(request.url) != self._origin:
             raise httpx.UnsupportedProtocol(f"{request.url} is not at this client's agent")
         kept = [(name, value) for name, value in request.headers.raw if name.lower() not in self._names]
@@ -83,6 +87,24 @@ class OriginTransport(httpx.BaseTransport):
         self.transport, self.backend = transport, backend
         # The old one's lock may have been held by another thread of the parent.
         self.closed = threading.Event()
+
+
+class ApiTransport(httpx.BaseTransport):
+    """The way of the generated client: the same connections and waits, and closing it closes nothing.
+
+    Args:
+        origin: The way to the agent.
+        timeouts: Returns the timeouts of a request by its method.
+    """
+
+    def __init__(self, origin: OriginTransport, timeouts: Callable[[str], dict[str, float]]) -> None:
+        self._origin = origin
+        self._timeouts = timeouts
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request."""
+        request.extensions = {**request.extensions, "timeout": self._timeouts(request.method)}
+        return self._origin.handle_request(request)
 
 
 class ClientTransport(httpx.BaseTransport):
@@ -158,7 +180,7 @@ def ssl_context(verify: object, cert: object) -> ssl.SSLContext:
         context = verify
     elif isinstance(verify, bool):
         context = _usual_context(verify=verify)
-    elif isinstance(verify, str | os.PathLike):
+    elif isinstance(verify, str | os.PathLike) and os.fspath(verify):
         path = Path(os.fspath(verify))
         try:
             context = ssl.create_default_context(
@@ -167,7 +189,7 @@ def ssl_context(verify: object, cert: object) -> ssl.SSLContext:
         except OSError as error:
             raise ValueError(f"verify names {str(path)!r}, which holds no certificates: {error}") from None
     else:
-        raise TypeError(f"verify must be a bool, a path or an ssl.SSLContext, not {type(verify).__name__}")
+        raise TypeError(f"verify must be a bool, a path or an ssl.SSLContext, not {type(verify).__name__} {verify!r}")
     if cert is not None:
         _present(context, cert)
     return context

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import random
 import threading
@@ -17,6 +16,7 @@ from synapse_sdk.clients._call import Again, Answer, Call, Moment, Outcome, Sile
 from synapse_sdk.clients._connections import Connections
 from synapse_sdk.clients._redirect import origin
 from synapse_sdk.clients._settings import sends_token_in_the_clear
+from synapse_sdk.clients._transport import ClosedError
 from synapse_sdk.clients._wire import wire_request
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from synapse_sdk.clients._settings import Settings
 
 T = TypeVar("T")
+
+#: How much is read of a body that says nothing more than the status does, in bytes.
+LONGEST_NEEDLESS_BODY = 1_000_000
 
 _log.configure(os.environ)
 _api_lock = threading.Lock()
@@ -63,17 +66,14 @@ class BaseClient:
         """The generated client (`synapse_agent_api`) on the same connections, for code that wants attrs models.
 
         Its functions answer as the generator made them: an error status comes back as an `ErrorBody`, errors of the
-        network are httpx's own, and nothing is tried again.
+        network are httpx's own, and no redirect is followed and nothing tried again. The timeouts and the deadline
+        are this client's. To close it closes nothing.
         """
         from synapse_sdk.clients._api import share
 
         with _api_lock:
-            if self._api is None:
-                timeout = self._settings.timeout
-                waits = httpx.Timeout(
-                    connect=timeout.connect, read=timeout.read, write=timeout.write, pool=timeout.pool
-                )
-                self._api = share(self, self._connections.http_client(waits, self._settings.headers))
+            if self._api is None or self._api.get_httpx_client().is_closed:
+                self._api = share(self, self._connections.http_client(self._settings))
             return self._api
 
     def with_options(
@@ -91,7 +91,7 @@ class BaseClient:
 
         Args:
             timeout: How long to wait for one step of a call, in seconds, as for the client itself.
-            deadline: How long a call may take, retries and all, in seconds.
+            deadline: How long a call may take, retries and all, in seconds; `create_docker_container` too.
             create_timeout: How long to wait for `create_docker_container` to answer, in seconds.
             retries: How often a call may be tried again.
             headers: Headers on top of those that this client sends.
@@ -103,9 +103,12 @@ class BaseClient:
         settings = self._settings.changed(
             timeout=timeout, deadline=deadline, create_timeout=create_timeout, retries=retries, headers=headers
         )
-        other = copy.copy(self)
-        vars(other).update(_settings=settings, _is_copy=True, _api=None)
+        other = object.__new__(type(self))
+        vars(other).update({**vars(self), "_settings": settings, "_is_copy": True, "_api": None})
         return other
+
+    def __copy__(self) -> Self:
+        return self.with_options()
 
     def close(self) -> None:
         """Close the connections. The client and its copies cannot be used afterwards.
@@ -158,8 +161,11 @@ class BaseClient:
         request = wire_request(call, self._settings, self._monotonic())
         try:
             response = self._connections.send(request)
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            return Silence(error, sent=self._connections.was_sent(request, error))
+        except ClosedError:
+            raise RuntimeError(f"{self!r} is closed") from None
+        except Exception as error:  # noqa: BLE001 - a transport that the program brought may raise anything
+            sent = self._connections.was_sent(request, error)
+            return Silence(self._settings.redacted(error), sent=sent, proxy=self._connections.proxy)
         return self._read(response, call)
 
     def _read(self, response: httpx.Response, call: Call) -> Outcome:
@@ -171,8 +177,10 @@ class BaseClient:
                 if self._monotonic() >= call.deadline:
                     broken = httpx.ReadTimeout("the deadline passed")
                     break
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            broken = error
+                if len(content) > LONGEST_NEEDLESS_BODY and not call.needs_body(response.status_code):
+                    break
+        except Exception as error:  # noqa: BLE001 - see above
+            broken = self._settings.redacted(error)
         finally:
             response.close()
         headers = {name.lower(): value for name, value in response.headers.items()}

@@ -44,7 +44,7 @@ circular["self"] = circular
 
 REFUSED: list[tuple[list[Make], type[Exception], str]] = [
     (docker_id(""), ValueError, "container_id must be a Docker container id, not the empty string ''"),
-    (docker_id("  "), ValueError, "container_id must be a Docker container id, not the empty string '  '"),
+    (docker_id("  "), ValueError, "container_id must be a Docker container id, not white space '  '"),
     (docker_id("."), ValueError, "container_id must be a Docker container id, not '.', which names another path"),
     (docker_id(".."), ValueError, "container_id must be a Docker container id, not '..', which names another path"),
     (docker_id("\ud800"), ValueError, "container_id has a lone surrogate, which UTF-8 cannot hold: '\\ud800'"),

@@ -104,6 +104,20 @@ def test_the_text_of_an_error_is_bounded_also_for_a_page_of_a_megabyte_and_a_tho
         assert len(repr(caught.value)) < 10_000
 
 
+def test_an_agents_words_cannot_move_a_terminals_cursor_or_begin_a_line(
+    server: HTTPServer, client: AgentClient
+) -> None:
+    detail = "\x1b[2Jgone\r\n2026-01-01 INFO all is well"
+    for given in (detail, [{"msg": detail}]):
+        server.expect_oneshot_request(PATH).respond_with_json({"detail": given}, status=404)
+        with pytest.raises(exceptions.NotFoundError) as caught:
+            client.get_docker_container(DOCKER_ID)
+        assert "\x1b" not in str(caught.value)
+        assert "\r" not in str(caught.value)
+        assert "\n2026" not in str(caught.value)
+        assert caught.value.detail == given
+
+
 def test_the_input_of_a_field_error_is_not_shown_since_it_may_be_secret(
     server: HTTPServer, client: AgentClient
 ) -> None:

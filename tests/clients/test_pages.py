@@ -78,6 +78,39 @@ def test_the_callers_filters_and_page_size_hold_on_every_page(server: HTTPServer
     assert type(total) is int
 
 
+def test_a_next_that_names_other_filters_does_not_replace_the_callers(server: HTTPServer, client: AgentClient) -> None:
+    serve_pages(
+        server,
+        {
+            "page_size=2&status=running": {
+                "count": 3,
+                "next": "?page=2&status=stopped&page_size=7",
+                "results": rows(3, 2),
+            },
+            "page_size=2&status=running&page=2": {"count": 3, "next": None, "results": rows(1)},
+        },
+    )
+    listed = list(client.iter_containers({"status": "running"}, page_size=2))
+    assert listed == rows(3, 2, 1)
+
+
+def test_a_cursor_that_follows_a_numbered_page_stands_alone(server: HTTPServer, client: AgentClient) -> None:
+    serve_pages(
+        server,
+        {
+            "page_size=100": {"next": "?page=2", "results": rows(3)},
+            "page_size=100&page=2": {"next": "?cursor=zz", "results": rows(2)},
+            "page_size=100&cursor=zz": {"next": None, "results": rows(1)},
+        },
+    )
+    assert client.list_containers(list_all=True) == (rows(3, 2, 1), 3)
+
+
+def test_iterating_checks_its_arguments_at_once(client: AgentClient) -> None:
+    with pytest.raises(ValueError, match="params must not name a page"):
+        client.iter_containers({"page": 2})
+
+
 def test_pages_by_an_opaque_cursor_come_without_a_count(server: HTTPServer, client: AgentClient) -> None:
     serve_pages(
         server,

@@ -264,10 +264,19 @@ def test_a_client_that_is_dropped_unclosed_leaves_no_connection_open(server: HTT
         ({"headers": {"X-A": "b\nc"}}, ValueError, "headers['X-A'] has white space around it, or control characters"),
         ({"headers": {"authorization": "t"}}, ValueError, "headers must not hold authorization: give access_token"),
         ({"headers": {"SYNAPSE-Tenant": "t"}}, ValueError, "headers must not hold SYNAPSE-Tenant: give tenant"),
+        ({"headers": {"Content-Length": "3"}}, ValueError, "headers must not hold Content-Length, which says how"),
+        ({"headers": {"transfer-encoding": "chunked"}}, ValueError, "headers must not hold transfer-encoding, which"),
+        ({"headers": {"Host": "evil"}}, ValueError, "headers must not hold Host, which says how the request itself"),
+        ({"headers": {"X-A": "1", "x-a": "2"}}, ValueError, "headers holds x-a twice"),
+        ({"base_url": "http://host:99999"}, ValueError, "base_url "),
+        ({"base_url": "http://ho st"}, ValueError, "base_url "),
+        ({"base_url": "http://host/" + "x" * 9_000}, ValueError, "base_url must be a URL such as "),
+        ({"limits": {"max_connections": 1.5}}, ValueError, "limits['max_connections'] must be an int above 0, not 1.5"),
+        ({"verify": ""}, TypeError, "verify must be a bool, a path or an ssl.SSLContext, not str ''"),
         ({"user_agent": ""}, ValueError, "user_agent is empty"),
         ({"limits": 5}, TypeError, "limits must be a dictionary or an httpx.Limits, not int"),
         ({"limits": {"max": 5}}, ValueError, "limits must have the keys 'max_connections', "),
-        ({"limits": {"max_connections": 0}}, ValueError, "limits['max_connections'] must be a number above 0, not 0"),
+        ({"limits": {"max_connections": 0}}, ValueError, "limits['max_connections'] must be an int above 0, not 0"),
         ({"proxy": 5}, TypeError, "proxy must be a URL, an httpx.Proxy or False, not int"),
         ({"transport": 5}, TypeError, "transport must be an httpx.BaseTransport, not int"),
         ({"http_client": 5}, TypeError, "http_client must be an httpx.Client, not int"),
@@ -275,7 +284,7 @@ def test_a_client_that_is_dropped_unclosed_leaves_no_connection_open(server: HTT
 )
 def test_an_option_that_cannot_be_right_is_refused_by_name(given: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind) as caught:
-        AgentClient(URL, **given)
+        AgentClient(**{"base_url": URL, **given})
     assert type(caught.value) is kind
     assert str(caught.value).startswith(text)
 

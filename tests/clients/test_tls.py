@@ -74,6 +74,8 @@ def test_an_agent_whose_authority_is_unknown_is_refused_at_once_with_a_text_abou
     assert time.monotonic() - began < 2
     assert type(caught.value) is ClientConnectionError
     assert "certificate" in str(caught.value)
+    assert "(verify names the certificates to trust)" in str(caught.value)
+    assert caught.value.attempts == 1
     assert not caught.value.may_have_taken_effect
     assert agent.seen == []
 

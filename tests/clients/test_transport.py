@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import importlib.util
+import itertools
+import socket
+import threading
+import time
+import traceback
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
@@ -15,12 +23,15 @@ from synapse_agent_api.models import (
     DockerContainer,
     ErrorBody,
 )
+from werkzeug import Request, Response
 
-from synapse_sdk import AgentClient
+from synapse_sdk import AgentClient, exceptions
 from synapse_sdk.clients._transport import environment_proxy
 from tests.contract import example
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from pytest_httpserver import HTTPServer
 
 DOCKER_ID = "abc123def456"
@@ -57,8 +68,133 @@ def test_the_generated_client_refuses_what_would_change_or_leave_the_shared_conn
     assert "X" not in client.api.get_httpx_client().headers
 
 
-def test_the_generated_client_waits_no_longer_than_the_client_that_it_is_part_of(client: AgentClient) -> None:
-    assert client.api.get_httpx_client().timeout == httpx.Timeout(10, connect=3)
+def test_the_generated_client_waits_as_the_client_does_that_it_is_part_of() -> None:
+    with serve_silence() as url, AgentClient(url, timeout={"read": 0.2}, create_timeout=0.7, deadline=30) as client:
+        began = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout):
+            list_containers.sync(client=client.api)
+        read = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout):
+            create_docker_container.sync(client=client.api, body=CreateDockerContainerRequest("a@1"))
+        created = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout):
+            list_containers.sync(client=client.with_options(timeout=20, deadline=0.2).api)
+    assert 0.2 <= read - began < 0.7 <= created - read < 5
+    assert time.monotonic() - created < 5
+
+
+def test_closing_the_generated_client_closes_nothing(server: HTTPServer, client: AgentClient) -> None:
+    server.expect_request("/containers/").respond_with_json(example("ContainerPage"))
+    with client.api as api:
+        list_containers.sync(client=api)
+    with client.with_options(retries=0).api:
+        pass
+    client.api.get_httpx_client().close()
+    assert isinstance(list_containers.sync(client=client.api), ContainerPage)
+    assert client.list_containers()["count"] == 231
+
+
+def test_a_copy_closes_nothing_however_it_was_made(server: HTTPServer, client: AgentClient) -> None:
+    server.expect_request("/containers/docker/").respond_with_json([])
+    copy.copy(client).close()
+    assert client.list_docker_containers() == []
+
+
+class Raising(httpx.BaseTransport):
+    """A transport of the program's own, which fails as it likes."""
+
+    def __init__(self, make: Callable[[httpx.Request], Exception]) -> None:
+        self._make = make
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise self._make(request)
+
+
+@pytest.mark.parametrize("kind", [OSError, ValueError, RuntimeError, httpx.InvalidURL, httpx.ReadError, KeyError])
+def test_whatever_a_transport_of_the_programs_own_raises_is_an_error_of_the_sdk_without_the_token(
+    kind: type[Exception],
+) -> None:
+    transport = Raising(lambda request: kind(f"boom {request.headers!r} {request.headers['Authorization']}"))
+    with (
+        AgentClient("https://agent.example.com", "s3cret", transport=transport, retries=0) as client,
+        pytest.raises(exceptions.ClientResponseIncompleteError) as caught,
+    ):
+        client.create_docker_container("a@1")
+    assert caught.value.may_have_taken_effect
+    assert "boom" in str(caught.value)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_host_whose_address_is_not_found_in_time_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = threading.Event()
+
+    def slow(*_: object, **__: object) -> list[object]:
+        found.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    began = time.monotonic()
+    try:
+        with (
+            AgentClient("http://slow.example.com", timeout=20, deadline=0.3) as client,
+            pytest.raises(exceptions.ClientTimeoutError) as caught,
+        ):
+            client.create_docker_container("a@1")
+    finally:
+        found.set()
+    assert time.monotonic() - began < 5
+    assert not caught.value.may_have_taken_effect
+
+
+def test_a_socks_proxy_that_is_silent_ends_at_the_deadline_and_has_sent_nothing_on() -> None:
+    began = time.monotonic()
+    with (
+        serve_silence() as url,
+        AgentClient("http://agent.example.com", proxy=url.replace("http", "socks5"), deadline=0.5) as client,
+        pytest.raises(exceptions.ClientError) as caught,
+    ):
+        client.create_docker_container("a@1")
+    assert time.monotonic() - began < 5
+    assert not caught.value.may_have_taken_effect
+
+
+def test_a_socks_proxy_without_its_package_is_an_error_that_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"proxy is a SOCKS proxy, which needs .* pip install 'httpx\[socks\]'"):
+        AgentClient("http://agent.example.com", proxy="socks5://127.0.0.1:1080")
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1080")
+    with pytest.raises(ValueError, match="all_proxy is a SOCKS proxy"):
+        AgentClient("http://agent.example.com")
+
+
+def test_a_proxy_that_is_not_there_is_named_without_its_password(closed_server_url: str) -> None:
+    proxy = closed_server_url.replace("http://", "http://me:hunter2@")
+    with (
+        AgentClient("http://agent.example.com", proxy=proxy, retries=0) as client,
+        pytest.raises(exceptions.ClientConnectionError) as caught,
+    ):
+        client.list_docker_containers()
+    assert f"(by the proxy {closed_server_url})" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_of_an_endless_error_no_more_is_read_than_says_something(server: HTTPServer, client: AgentClient) -> None:
+    def endless(_: Request) -> Response:
+        return Response(itertools.repeat(b"x" * 100_000), status=500)
+
+    server.expect_request("/containers/42").respond_with_handler(endless)
+    with pytest.raises(exceptions.ServerError) as caught:
+        client.with_options(deadline=60).get_container(42)
+    assert len(caught.value.detail) <= 10_000
+
+
+@contextmanager
+def serve_silence() -> Iterator[str]:
+    """Serve connections that are taken and never answered."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.mark.off_contract("the request must not arrive")
@@ -85,8 +221,6 @@ def test_no_request_that_httpx_shows_holds_the_token(closed_server_url: str) -> 
 
 @pytest.fixture
 def closed_server_url() -> str:
-    import socket
-
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{holder.getsockname()[1]}"

@@ -34,8 +34,8 @@ class AgentClient(ContainerClientMixin):
             `connect` (3 by default), `read` (10), `write` (10) and `pool` (10, for a connection to be free).
         create_timeout: How long to wait for `create_docker_container` to answer, in seconds. By default 600, or
             the read timeout where that is longer.
-        deadline: How long a call may take, retries and all, in seconds. By default 60, and 900 for
-            `create_docker_container`, or the read timeout where that is longer.
+        deadline: How long a call may take, retries and all, in seconds; one that is given holds for
+            `create_docker_container` too. By default 60, and 900 for create, or the read timeout where that is longer.
         retries: How often a call is tried again where that does no harm; see `synapse_sdk.exceptions`.
         headers: Headers to send with every request.
         user_agent: What to name before the SDK in the header `User-Agent`.
@@ -47,7 +47,7 @@ class AgentClient(ContainerClientMixin):
         limits: How many connections there may be: a dictionary with `max_connections` (100 by default),
             `max_keepalive_connections` (20) and `keepalive_expiry` (5, in seconds), or an `httpx.Limits`.
         transport: An `httpx.BaseTransport` to send by, in place of `verify`, `cert`, `proxy` and `limits`. The caller
-            closes it.
+            closes it. The deadline is looked at only when it gives back an answer or a part of one.
         http_client: An `httpx.Client` to send by, likewise.
 
     Raises:

@@ -22,9 +22,10 @@ class ContainerClientMixin(BaseClient):
     adds. Their types name the fields that the contract knows.
 
     Every call raises a subclass of `synapse_sdk.exceptions.ClientError` when it does not succeed:
-    `AuthenticationError` (401), `AuthorizationError` (403), `NotFoundError` (404), `ValidationError` (400 and 422),
-    `RateLimitError` (429), `ServerError` (5xx), `HTTPError` (any other status), `ClientConnectionError`,
-    `ClientTimeoutError`, and `ResponseDecodeError` when the answer is not what was asked for. It raises `ValueError` or
+    `AuthenticationError` (401), `AuthorizationError` (403), `NotFoundError` (404), `ConflictError` (409),
+    `ValidationError` (400 and 422), `RateLimitError` (429), `ServerError` (5xx), `HTTPError` (any other status),
+    `RedirectError`, `ClientConnectionError`, its subclass `ClientResponseIncompleteError`, `ClientTimeoutError`, and
+    `ResponseDecodeError` when the answer is not what was asked for. It raises `ValueError` or
     `TypeError` for an argument that cannot be right, before anything is sent, and `RuntimeError` on a closed client.
     """
 
@@ -145,7 +146,7 @@ class ContainerClientMixin(BaseClient):
         """
         if not list_all:
             return self._send(_operations.list_containers(params))
-        rows = [row for page in self._pages(params, _pages.PAGE_SIZE) for row in page]
+        rows = [row for page in self._pages(_pages.first(params)) for row in page]
         return rows, len(rows)
 
     def iter_containers(
@@ -159,18 +160,16 @@ class ContainerClientMixin(BaseClient):
             params: Filters, as for `list_containers`.
             page_size: How many rows to ask for at once, unless `params` has a `page_size`.
 
-        Yields:
-            The records, with the keys that `list_containers` describes.
+        Returns:
+            An iterator over the records, with the keys that `list_containers` describes.
 
         Raises:
             ClientError: If a page does not come; the error says how many rows had come before.
             ResponseDecodeError: If the pages cannot be right, as for `list_containers`.
         """
-        for page in self._pages(params, page_size):
-            yield from page
+        return (row for page in self._pages(_pages.first(params, page_size)) for row in page)
 
-    def _pages(self, params: Mapping[str, Any] | None, page_size: int) -> Iterator[list[Container]]:
-        walk = _pages.first(params, page_size)
+    def _pages(self, walk: _pages.Walk) -> Iterator[list[Container]]:
         while walk.query is not None:
             request = _operations.list_containers(walk.query)
             try:
