@@ -99,6 +99,11 @@ def kind_of(error: Exception, *, sent: bool) -> type[exceptions.ClientError]:
     """
     if isinstance(error, httpx.TimeoutException):
         return exceptions.ClientTimeoutError
+    return broken_off(sent=sent)
+
+
+def broken_off(*, sent: bool) -> type[exceptions.ClientConnectionError]:
+    """Return the class of error of a request that has no answer, by whether the agent may have read it."""
     return exceptions.ClientResponseIncompleteError if sent else exceptions.ClientConnectionError
 
 

@@ -32,19 +32,15 @@ def docker_id(name: str, value: object) -> str:
 
 def record_id(name: str, value: object) -> int:
     """Return a record's number: an `int` of at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int (the number of a record), not {_came(value)}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, not {_repr(value)}")
-    return value
+    return whole_number(name, value, least=1, what=" (the number of a record)")
 
 
-def count(name: str, value: object) -> int:
-    """Return a number of things: an `int` of at least 1."""
+def whole_number(name: str, value: object, *, least: int, what: str = "") -> int:
+    """Return an `int` that is not too small. A bool is none."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, not {_came(value)}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, not {_repr(value)}")
+        raise TypeError(f"{name} must be an int{what}, not {_came(value)}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {_repr(value)}")
     return value
 
 

@@ -161,7 +161,7 @@ class Call:
 
     def interrupted(self) -> exceptions.ClientError:
         """Return the error that ends a call whose client is closed before it is tried again."""
-        kind = _answers.kind_of(httpx.CloseError(""), sent=self.may_have_taken_effect)
+        kind = _answers.broken_off(sent=self.may_have_taken_effect)
         context = self._context(_retry.Attempt(self.request.method, sent=False))
         return kind(None, f"{CLOSED}, before it was tried again", **{**context, "attempts": self.attempts - 1})
 
@@ -178,8 +178,7 @@ class Call:
             detail = f"the deadline of {self.seconds:g} s passed"
             raise exceptions.ClientTimeoutError(None, detail, **context) from error
         if moment.closed:
-            kind = _answers.kind_of(httpx.CloseError(""), sent=silence.sent)
-            raise kind(None, CLOSED, **context) from error
+            raise _answers.broken_off(sent=silence.sent)(None, CLOSED, **context) from error
         detail = _answers.describe(error)
         if silence.proxy and not silence.sent:
             detail += f" (by the proxy {silence.proxy})"

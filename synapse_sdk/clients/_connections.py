@@ -90,6 +90,10 @@ class Connections:
             return bool(request.extensions["timeout"]["write"].wrote)
         return may_have_been_sent(error)
 
+    def redacted(self, error: Exception) -> Exception:
+        """Return an error that shows no credentials."""
+        return self._origin.redacted(error)
+
     def http_client(self, settings: Settings) -> httpx.Client:
         """Return an `httpx.Client` on these connections, which closes none of them."""
         return httpx.Client(
@@ -166,10 +170,9 @@ def _proxy(url: httpx.URL, proxy: Any, verify: Any) -> httpx.Proxy | None:
 
 
 def _limits(limits: Any) -> httpx.Limits:
-    if limits is None:
-        return httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=5.0)
     if isinstance(limits, httpx.Limits):
         return limits
+    limits = {} if limits is None else limits
     if not isinstance(limits, Mapping):
         raise TypeError(f"limits must be a dictionary or an httpx.Limits, not {type(limits).__name__}")
     known = {"max_connections": 100, "max_keepalive_connections": 20, "keepalive_expiry": 5.0}

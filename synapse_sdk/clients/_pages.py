@@ -106,7 +106,7 @@ def first(filters: Mapping[str, Any] | None, page_size: int = PAGE_SIZE) -> Walk
     given = _arguments.query("params", {} if filters is None else filters)
     if "page" in given:
         raise ValueError("params must not name a page where all pages are fetched")
-    query = {"page_size": _arguments.count("page_size", page_size), **given}
+    query = {"page_size": _arguments.whole_number("page_size", page_size, least=1), **given}
     return Walk(query=query, given=query)
 
 

@@ -14,6 +14,7 @@ import httpx
 from attrs import evolve, field, frozen
 
 from synapse_sdk._version import __version__
+from synapse_sdk.clients import _arguments
 
 USER_AGENT = f"synapse-sdk/{__version__} python/{platform.python_version()}".encode()
 
@@ -83,17 +84,6 @@ class Settings:
             return self.deadline
         return max(CREATE_DEADLINE, self.create_timeout) if builds else max(DEADLINE, self.timeout.read)
 
-    def redacted(self, error: Exception) -> Exception:
-        """Return an error without the credentials, which a transport of the program's own may have put in its text."""
-        text = str(error)
-        secrets = [value.decode("latin-1") for value in self.credentials.values()]
-        if not any(secret in text for secret in secrets):
-            return error
-        for secret in secrets:
-            text = text.replace(secret, "***")
-        kind = type(error) if isinstance(error, httpx.TransportError) else httpx.TransportError
-        return kind(text)
-
     def changed(
         self,
         *,
@@ -113,7 +103,7 @@ class Settings:
         if create_timeout is not None:
             changes["create_timeout"] = _seconds("create_timeout", create_timeout)
         if retries is not None:
-            changes["retries"] = _count("retries", retries)
+            changes["retries"] = _arguments.whole_number("retries", retries, least=0)
         if headers is not None:
             given = _headers(headers)
             names = {name.lower() for name in given}
@@ -150,7 +140,7 @@ def make_settings(
         timeout=waits,
         create_timeout=max(CREATE_TIMEOUT, waits.read),
         deadline=None,
-        retries=_count("retries", retries),
+        retries=_arguments.whole_number("retries", retries, least=0),
     ).changed(create_timeout=create_timeout, deadline=deadline, headers=headers)
 
 
@@ -257,14 +247,6 @@ def _timeout(timeout: float | Mapping[str, float], otherwise: Timeout) -> Timeou
     if unknown:
         raise ValueError(f"timeout must have the keys {', '.join(map(repr, known))} alone, not {', '.join(unknown)}")
     return evolve(otherwise, **{key: _seconds(f"timeout[{key!r}]", seconds) for key, seconds in timeout.items()})
-
-
-def _count(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    if value < 0:
-        raise ValueError(f"{name} must not be negative: {value}")
-    return value
 
 
 def _seconds(name: str, value: Any) -> float:

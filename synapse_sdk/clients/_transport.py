@@ -73,6 +73,16 @@ class OriginTransport(httpx.BaseTransport):
             error.request = request
             raise
 
+    def redacted(self, error: Exception) -> Exception:
+        """Return an error that shows no credentials, which a transport that a program brought has seen."""
+        secrets = [value.decode("latin-1").removeprefix("Token ") for _, value in self._credentials]
+        text = str(error)
+        if self.is_own or not any(secret in text for secret in secrets):
+            return error
+        for secret in secrets:
+            text = text.replace(secret, "***")
+        return (type(error) if isinstance(error, httpx.TransportError) else httpx.TransportError)(text)
+
     def close(self) -> None:
         """Close the connections, and wake the calls that wait for them. Those that a program brought stay open."""
         self.closed.set()

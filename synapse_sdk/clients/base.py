@@ -165,7 +165,7 @@ class BaseClient:
             raise RuntimeError(f"{self!r} is closed") from None
         except Exception as error:  # noqa: BLE001 - a transport that the program brought may raise anything
             sent = self._connections.was_sent(request, error)
-            return Silence(self._settings.redacted(error), sent=sent, proxy=self._connections.proxy)
+            return Silence(self._connections.redacted(error), sent=sent, proxy=self._connections.proxy)
         return self._read(response, call)
 
     def _read(self, response: httpx.Response, call: Call) -> Outcome:
@@ -180,7 +180,7 @@ class BaseClient:
                 if len(content) > LONGEST_NEEDLESS_BODY and not call.needs_body(response.status_code):
                     break
         except Exception as error:  # noqa: BLE001 - see above
-            broken = self._settings.redacted(error)
+            broken = self._connections.redacted(error)
         finally:
             response.close()
         headers = {name.lower(): value for name, value in response.headers.items()}

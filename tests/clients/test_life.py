@@ -148,12 +148,7 @@ def test_closing_wakes_a_call_whose_answer_has_come_in_part(agent: Agent) -> Non
     with Latch("httpcore.http11", "receive_response_body.started") as latch:
         call = CallInThread(client.list_docker_containers)
         assert latch.logged.wait(PATIENCE)
-    closed = time.monotonic()
-    client.close()
-    ended = call.end()
-    assert ended.when - closed < PROMPTLY
-    assert isinstance(ended.error, ClientConnectionError)
-    assert "client was closed" in str(ended.error)
+    close(client, call)
     assert len(agent.seen) == 1
 
 
@@ -176,6 +171,17 @@ def test_closing_wakes_a_call_that_waits_for_a_connection_to_be_free(agent: Agen
     assert len(agent.seen) == 1
 
 
+def close(client: AgentClient, call: CallInThread) -> Ended:
+    """Close a client, and return how a call ended that waited meanwhile: at once, and saying why."""
+    closed = time.monotonic()
+    client.close()
+    ended = call.end()
+    assert ended.when - closed < PROMPTLY
+    assert isinstance(ended.error, ClientConnectionError)
+    assert "client was closed" in str(ended.error)
+    return ended
+
+
 def wait_until(is_so: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE
     while not is_so():
@@ -188,12 +194,7 @@ def test_closing_ends_a_call_that_waits_to_try_again_and_it_is_not_tried_again(a
     client = AgentClient(agent.url)
     call = CallInThread(client.list_docker_containers)
     assert latch.logged.wait(PATIENCE)
-    closed = time.monotonic()
-    client.close()
-    ended = call.end()
-    assert ended.when - closed < PROMPTLY
-    assert isinstance(ended.error, ClientConnectionError)
-    assert "client was closed" in str(ended.error)
+    close(client, call)
     assert len(agent.seen) == 1
 
 
@@ -305,7 +306,7 @@ def test_a_copy_without_options_is_as_its_original_and_a_wrong_option_is_refused
         assert client.with_options()._settings == client._settings
         assert repr(client.with_options()) == repr(client)
         assert type(client.with_options()) is AgentClient
-        with pytest.raises(ValueError, match="retries must not be negative"):
+        with pytest.raises(ValueError, match="retries must be at least 0"):
             client.with_options(retries=-1)
         with pytest.raises(ValueError, match="headers must not hold Authorization"):
             client.with_options(headers={"Authorization": "x"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import socket
 import subprocess
 import sys
 import warnings
@@ -61,13 +60,6 @@ def agent() -> Iterator[Agent]:
 
     with Agent(answer) as agent:
         yield agent
-
-
-@pytest.fixture
-def closed_url() -> Iterator[str]:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{holder.getsockname()[1]}"
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import trustme
 
 from synapse_sdk import AgentClient
 from synapse_sdk.clients._transport import environment_proxy
@@ -23,6 +22,8 @@ from tests.clients.proxy import Proxy
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import trustme
 
     from synapse_sdk.clients._network import DeadlineBackend
 
@@ -35,32 +36,12 @@ def agent() -> Iterator[Agent]:
         yield agent
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("authority") / "bundle.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return path
-
-
 @pytest.fixture
 def secure_agent(authority: trustme.CA) -> Iterator[Agent]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(NAME, "127.0.0.1").configure_cert(context)
     with Agent(tls=context) as agent:
         yield agent
-
-
-@pytest.fixture
-def unused_port() -> Iterator[int]:
-    """A port on which nothing listens, held so that nothing will."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        yield holder.getsockname()[1]
 
 
 def at(url: str, user: str) -> str:
@@ -140,9 +121,9 @@ def test_proxy_false_switches_the_environments_off(agent: Agent, monkeypatch: py
 
 
 def test_a_proxy_that_is_given_goes_before_the_environments(
-    agent: Agent, monkeypatch: pytest.MonkeyPatch, unused_port: int
+    agent: Agent, monkeypatch: pytest.MonkeyPatch, closed_port: int
 ) -> None:
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{unused_port}")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port}")
     monkeypatch.setenv("no_proxy", "*")
     with Proxy() as proxy, AgentClient(agent.url, proxy=proxy.url) as client:
         assert client.list_docker_containers() == []
@@ -253,7 +234,7 @@ def shown(error: BaseException) -> str:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("trouble", ["refused", "down", "broken"])
 def test_a_proxys_password_is_in_no_repr_error_or_log(
-    caplog: pytest.LogCaptureFixture, agent: Agent, unused_port: int, scheme: str, trouble: str
+    caplog: pytest.LogCaptureFixture, agent: Agent, closed_port: int, scheme: str, trouble: str
 ) -> None:
     caplog.set_level(logging.DEBUG, "")
     password = "hunter3"
@@ -266,7 +247,7 @@ def test_a_proxys_password_is_in_no_repr_error_or_log(
             client.list_docker_containers()
 
     with Proxy(user="me:hunter2") as proxy:
-        addresses = {"refused": proxy.address, "down": f"127.0.0.1:{unused_port}", "broken": "bro ken"}
+        addresses = {"refused": proxy.address, "down": f"127.0.0.1:{closed_port}", "broken": "bro ken"}
         with pytest.raises((ClientError, ValueError)) as caught:
             use(addresses[trouble])
     assert password not in shown(caught.value)
@@ -295,10 +276,10 @@ def test_a_proxy_of_the_environment_that_cannot_be_right_is_refused_by_the_varia
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_is_down_is_a_connection_error_within_two_seconds(scheme: str, unused_port: int) -> None:
+def test_a_proxy_that_is_down_is_a_connection_error_within_two_seconds(scheme: str, closed_port: int) -> None:
     began = time.monotonic()
     with (
-        AgentClient(f"{scheme}://{NAME}", verify=False, proxy=f"http://127.0.0.1:{unused_port}") as client,
+        AgentClient(f"{scheme}://{NAME}", verify=False, proxy=f"http://127.0.0.1:{closed_port}") as client,
         pytest.raises(ClientConnectionError) as caught,
     ):
         client.create_docker_container("a@1")

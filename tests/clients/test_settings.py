@@ -255,8 +255,8 @@ def test_a_client_that_is_dropped_unclosed_leaves_no_connection_open(server: HTT
 @pytest.mark.parametrize(
     ("given", "kind", "text"),
     [
-        ({"retries": -1}, ValueError, "retries must not be negative: -1"),
-        ({"retries": 1.5}, TypeError, "retries must be an int, not float"),
+        ({"retries": -1}, ValueError, "retries must be at least 0, not -1"),
+        ({"retries": 1.5}, TypeError, "retries must be an int, not float 1.5"),
         ({"deadline": 0}, ValueError, "deadline must be a number of seconds above 0"),
         ({"headers": "X-A: b"}, TypeError, "headers must be a dictionary of strings, not str"),
         ({"headers": {"X A": "b"}}, ValueError, "headers has a name that cannot be a header's: 'X A'"),

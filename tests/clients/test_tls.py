@@ -29,19 +29,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with the certificate of the authority that signed the agent's."""
-    path = tmp_path_factory.mktemp("authority") / "bundle.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return path
-
-
 def server_side(authority: trustme.CA, *names: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*(names or ("127.0.0.1", "localhost"))).configure_cert(context)

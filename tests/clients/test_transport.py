@@ -10,7 +10,6 @@ import socket
 import threading
 import time
 import traceback
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
@@ -30,7 +29,7 @@ from synapse_sdk.clients._transport import environment_proxy
 from tests.contract import example
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from pytest_httpserver import HTTPServer
 
@@ -68,8 +67,8 @@ def test_the_generated_client_refuses_what_would_change_or_leave_the_shared_conn
     assert "X" not in client.api.get_httpx_client().headers
 
 
-def test_the_generated_client_waits_as_the_client_does_that_it_is_part_of() -> None:
-    with serve_silence() as url, AgentClient(url, timeout={"read": 0.2}, create_timeout=0.7, deadline=30) as client:
+def test_the_generated_client_waits_as_the_client_does_that_it_is_part_of(silent_url: str) -> None:
+    with AgentClient(silent_url, timeout={"read": 0.2}, create_timeout=0.7, deadline=30) as client:
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
             list_containers.sync(client=client.api)
@@ -114,15 +113,29 @@ class Raising(httpx.BaseTransport):
 def test_whatever_a_transport_of_the_programs_own_raises_is_an_error_of_the_sdk_without_the_token(
     kind: type[Exception],
 ) -> None:
-    transport = Raising(lambda request: kind(f"boom {request.headers!r} {request.headers['Authorization']}"))
+    transport = Raising(
+        lambda request: kind(
+            f"boom {request.headers!r} {request.headers['Authorization']} {request.headers['SYNAPSE-User'][6:]}"
+        )
+    )
     with (
-        AgentClient("https://agent.example.com", "s3cret", transport=transport, retries=0) as client,
+        AgentClient("https://agent.example.com", "s3cret", user_token="u5er", transport=transport, retries=0) as client,
         pytest.raises(exceptions.ClientResponseIncompleteError) as caught,
     ):
         client.create_docker_container("a@1")
     assert caught.value.may_have_taken_effect
     assert "boom" in str(caught.value)
-    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+    text = "".join(traceback.format_exception(caught.value))
+    assert "s3cret" not in text
+    assert "u5er" not in text
+
+
+def test_errors_of_the_sdks_own_connections_are_left_as_they_are_however_short_the_token(closed_url: str) -> None:
+    with AgentClient(closed_url, "t", retries=0) as client, pytest.raises(exceptions.ClientConnectionError) as caught:
+        client.list_docker_containers()
+    assert str(caught.value).endswith("[Errno 111] Connection refused")
+    assert isinstance(caught.value.__cause__, httpx.ConnectError)
+    assert caught.value.__cause__.__cause__ is not None
 
 
 def test_a_host_whose_address_is_not_found_in_time_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,11 +159,10 @@ def test_a_host_whose_address_is_not_found_in_time_is_a_timeout(monkeypatch: pyt
     assert not caught.value.may_have_taken_effect
 
 
-def test_a_socks_proxy_that_is_silent_ends_at_the_deadline_and_has_sent_nothing_on() -> None:
+def test_a_socks_proxy_that_is_silent_ends_at_the_deadline_and_has_sent_nothing_on(silent_url: str) -> None:
     began = time.monotonic()
     with (
-        serve_silence() as url,
-        AgentClient("http://agent.example.com", proxy=url.replace("http", "socks5"), deadline=0.5) as client,
+        AgentClient("http://agent.example.com", proxy=silent_url.replace("http", "socks5"), deadline=0.5) as client,
         pytest.raises(exceptions.ClientError) as caught,
     ):
         client.create_docker_container("a@1")
@@ -169,14 +181,14 @@ def test_a_socks_proxy_without_its_package_is_an_error_that_says_what_to_install
         AgentClient("http://agent.example.com")
 
 
-def test_a_proxy_that_is_not_there_is_named_without_its_password(closed_server_url: str) -> None:
-    proxy = closed_server_url.replace("http://", "http://me:hunter2@")
+def test_a_proxy_that_is_not_there_is_named_without_its_password(closed_url: str) -> None:
+    proxy = closed_url.replace("http://", "http://me:hunter2@")
     with (
         AgentClient("http://agent.example.com", proxy=proxy, retries=0) as client,
         pytest.raises(exceptions.ClientConnectionError) as caught,
     ):
         client.list_docker_containers()
-    assert f"(by the proxy {closed_server_url})" in str(caught.value)
+    assert f"(by the proxy {closed_url})" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
 
@@ -188,13 +200,6 @@ def test_of_an_endless_error_no_more_is_read_than_says_something(server: HTTPSer
     with pytest.raises(exceptions.ServerError) as caught:
         client.with_options(deadline=60).get_container(42)
     assert len(caught.value.detail) <= 10_000
-
-
-@contextmanager
-def serve_silence() -> Iterator[str]:
-    """Serve connections that are taken and never answered."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.mark.off_contract("the request must not arrive")
@@ -209,21 +214,14 @@ def test_nothing_is_sent_to_another_origin_even_by_the_generated_clients_connect
     assert server.log == []
 
 
-def test_no_request_that_httpx_shows_holds_the_token(closed_server_url: str) -> None:
+def test_no_request_that_httpx_shows_holds_the_token(closed_url: str) -> None:
     with (
-        AgentClient(closed_server_url, "t0ken", user_token="u5er") as client,
+        AgentClient(closed_url, "t0ken", user_token="u5er") as client,
         pytest.raises(httpx.ConnectError) as caught,
     ):
         client.api.get_httpx_client().get("/containers/docker/")
     assert "t0ken" not in str(caught.value.request.headers.raw)
     assert "u5er" not in str(caught.value.request.headers.raw)
-
-
-@pytest.fixture
-def closed_server_url() -> str:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{holder.getsockname()[1]}"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from synapse_sdk.clients._settings import make_settings
+from synapse_sdk.clients._settings import RETRIES, make_settings
 from synapse_sdk.clients.agent.container import ContainerClientMixin
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class AgentClient(ContainerClientMixin):
         timeout: float | Mapping[str, float] | None = None,
         create_timeout: float | None = None,
         deadline: float | None = None,
-        retries: int = 2,
+        retries: int = RETRIES,
         headers: Mapping[str, str] | None = None,
         user_agent: str | None = None,
         verify: bool | str | PathLike[str] | ssl.SSLContext = True,
