@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from synapse_sdk import exceptions
+from synapse_sdk.clients._json import decode_json
 from synapse_sdk.clients._request import Shape
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def broken_off(*, sent: bool) -> type[exceptions.ClientConnectionError]:
 
 def may_have_been_sent(error: Exception) -> bool:
     """Return whether the agent may have read the request, as far as the error alone tells."""
-    return not isinstance(error, _NEVER_SENT)
+    return not isinstance(error, _NEVER_SENT) and not wants_certificate(error)
 
 
 def describe(error: Exception) -> str:
@@ -139,7 +139,7 @@ def _tls_reason(error: BaseException | None) -> str | None:
 
 def _decode(content: bytes) -> Any:
     try:
-        return json.loads(content)
+        return decode_json(content)
     except (ValueError, RecursionError):
         return _NOT_JSON
 

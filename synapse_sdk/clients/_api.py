@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+import httpx
 from synapse_agent_api import AuthenticatedClient
 
-if TYPE_CHECKING:
-    import httpx
+from synapse_sdk.clients._wire import timeouts_by_method
 
-    from synapse_sdk.clients.base import BaseClient
+if TYPE_CHECKING:
+    from synapse_sdk.clients._async_connections import AsyncConnections
+    from synapse_sdk.clients._connections import Connections
+    from synapse_sdk.clients._settings import Settings
+    from synapse_sdk.clients.base import AsyncBaseClient, BaseClient
 
 
 class SharedApi(AuthenticatedClient):
@@ -18,7 +22,8 @@ class SharedApi(AuthenticatedClient):
     It holds no token: the connections add the credentials. What would change or leave these connections is refused.
     """
 
-    owner: BaseClient
+    #: The client that it was taken from, which it keeps from being closed as unused.
+    owner: BaseClient | AsyncBaseClient
 
     def __enter__(self) -> Self:
         return self
@@ -26,8 +31,26 @@ class SharedApi(AuthenticatedClient):
     def __exit__(self, *_args: object) -> None:
         """Close nothing: the connections are those of the client that this was taken from."""
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_args: object) -> None:
+        """Close nothing: the connections are those of the client that this was taken from."""
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._base_url!r})"
+
+    def get_httpx_client(self) -> httpx.Client:
+        """Return the client for `sync` and `sync_detailed`."""
+        if self._client is None:
+            raise TypeError("this client is asynchronous: call asyncio or asyncio_detailed")
+        return self._client
+
+    def get_async_httpx_client(self) -> httpx.AsyncClient:
+        """Return the client for `asyncio` and `asyncio_detailed`."""
+        if self._async_client is None:
+            raise TypeError("this client is synchronous: call sync or sync_detailed")
+        return self._async_client
 
     def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise TypeError("this client shares its connections: give options to the client that it was taken from")
@@ -36,13 +59,69 @@ class SharedApi(AuthenticatedClient):
     with_cookies = _refuse
     with_timeout = _refuse
 
-    def get_async_httpx_client(self) -> httpx.AsyncClient:
-        """Refuse: the connections are not asynchronous."""
-        raise TypeError("this client is synchronous: call sync or sync_detailed")
+
+class ApiTransport(httpx.BaseTransport):
+    """The generated client's way: the connections and the waits of another client. Closing it closes nothing.
+
+    Args:
+        connections: The connections.
+        settings: What the waits are taken from.
+    """
+
+    def __init__(self, connections: Connections, settings: Settings) -> None:
+        self._connections = connections
+        self._settings = settings
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request."""
+        return self._connections.handle_request(_with_timeouts(request, self._settings))
 
 
-def share(owner: BaseClient, http: httpx.Client) -> SharedApi:
-    """Return the generated client on the connections of a client, which it keeps from being closed as unused."""
-    api = SharedApi(base_url=owner.base_url, token="").set_httpx_client(http)
+class AsyncApiTransport(httpx.AsyncBaseTransport):
+    """The generated client's way for tasks. Closing it closes nothing.
+
+    Args:
+        connections: The connections.
+        settings: What the waits are taken from.
+    """
+
+    def __init__(self, connections: AsyncConnections, settings: Settings) -> None:
+        self._connections = connections
+        self._settings = settings
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request."""
+        return await self._connections.handle_async_request(_with_timeouts(request, self._settings))
+
+
+def share(owner: BaseClient, connections: Connections, settings: Settings) -> SharedApi:
+    """Return the generated client on the connections of a client, with its options."""
+    http = httpx.Client(
+        base_url=settings.base_url,
+        transport=ApiTransport(connections, settings),
+        headers=settings.headers,
+        trust_env=False,
+    )
+    return _owned_by(owner).set_httpx_client(http)
+
+
+def share_async(owner: AsyncBaseClient, connections: AsyncConnections, settings: Settings) -> SharedApi:
+    """Return the generated client on the connections of a client for tasks, with its options."""
+    http = httpx.AsyncClient(
+        base_url=settings.base_url,
+        transport=AsyncApiTransport(connections, settings),
+        headers=settings.headers,
+        trust_env=False,
+    )
+    return _owned_by(owner).set_async_httpx_client(http)
+
+
+def _owned_by(owner: BaseClient | AsyncBaseClient) -> SharedApi:
+    api = SharedApi(base_url=owner.base_url, token="")
     api.owner = owner
     return api
+
+
+def _with_timeouts(request: httpx.Request, settings: Settings) -> httpx.Request:
+    request.extensions = {**request.extensions, "timeout": timeouts_by_method(settings, request.method)}
+    return request

@@ -6,6 +6,7 @@ that comes back. Nothing here waits, sends, or looks at a clock.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
@@ -53,6 +54,9 @@ class Silence:
     sent: bool
     proxy: str | None = None
 
+
+# How much is read of a body that says nothing more than the status does, in bytes.
+_LONGEST_NEEDLESS_BODY = 1_000_000
 
 Outcome: TypeAlias = Answer | Silence
 
@@ -169,6 +173,10 @@ class Call:
         """Return whether the call depends on the body of an answer with this status."""
         # An error's status says enough, and so does a success where nothing more was asked for.
         return 200 <= status < 300 and self.request.shape is not Shape.NOTHING
+
+    def most_needed(self, status: int) -> int:
+        """Return how much to read of the body of an answer with this status, in bytes."""
+        return sys.maxsize if self.needs_body(status) else _LONGEST_NEEDLESS_BODY
 
     def _after_silence(self, silence: Silence, moment: Moment) -> Return | Again:
         error = silence.error

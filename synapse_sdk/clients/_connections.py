@@ -1,107 +1,96 @@
-"""The connections of a client, which live as long as any client that uses them, or until they are closed."""
+"""What sends for threads: the SDK's own connections, or what a program brings.
+
+Each is a transport to one agent, shared by a client, its copies and its `api`.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import weakref
-from collections.abc import Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
+from synapse_sdk.clients import _brought
 from synapse_sdk.clients._answers import may_have_been_sent, wants_certificate
-from synapse_sdk.clients._transport import (
-    ApiTransport,
-    ClientTransport,
-    OriginTransport,
-    connect,
-    environment_proxy,
-    ssl_context,
-)
-from synapse_sdk.clients._wire import timeouts_by_method
+from synapse_sdk.clients._gate import ClosedError, Gate
+from synapse_sdk.clients._pool import Pool
+from synapse_sdk.clients._route import Route
+from synapse_sdk.clients._stop import Stop
+from synapse_sdk.clients._wire import HTTPCORE_ERRORS, httpcore_request, httpx_error, was_written
 
 if TYPE_CHECKING:
-    import threading
+    from collections.abc import Callable, Iterator
+
+    import httpcore
 
     from synapse_sdk.clients._settings import Settings
 
-_all: weakref.WeakSet[Connections] = weakref.WeakSet()
+Connections: TypeAlias = "OwnConnections | BroughtConnections"
+
+_all: weakref.WeakSet[OwnConnections] = weakref.WeakSet()
 
 
-class Connections:
-    """What sends: one pool of connections to one agent, shared by a client, its copies and its `api`.
+def make_connections(settings: Settings, *, transport: Any, http_client: Any, **options: Any) -> Connections:
+    """Return what sends, by what a client was given.
 
     Args:
         settings: How the agent is reached.
-        verify: How to verify the agent; see `ssl_context`.
-        cert: The client's own certificate; see `ssl_context`.
-        proxy: The proxy, False for none, or None for what the environment names.
-        limits: How many connections there may be.
         transport: What a program brings to send by; it stays the program's to close.
         http_client: The same, as a whole client.
+        options: How to connect otherwise; see `Route.of`.
 
     Raises:
         ValueError: If two of these cannot be together, or one cannot be right.
         TypeError: If one is of a wrong type.
     """
+    url = httpx.URL(settings.base_url)
+    gate = Gate.of(url, settings.credentials)
+    brought = _brought.only_one(transport, http_client, options, httpx.BaseTransport, httpx.Client)
+    if brought is None:
+        return OwnConnections(gate, Route.of(url, **options))
+    return BroughtConnections(gate, ClientTransport(brought) if isinstance(brought, httpx.Client) else brought)
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        verify: Any = True,
-        cert: Any = None,
-        proxy: Any = None,
-        limits: Any = None,
-        transport: httpx.BaseTransport | None = None,
-        http_client: httpx.Client | None = None,
-    ) -> None:
-        self._url = httpx.URL(settings.base_url)
-        options = {"verify": verify is not True, "cert": cert, "proxy": proxy is not None, "limits": limits}
-        self.proxy: str | None = None
-        brought = _brought(transport, http_client, [name for name, given in options.items() if given])
-        if brought is None:
-            self._options = _options(self._url, verify, cert, proxy, limits)
-            if made := self._options["proxy"]:
-                self.proxy = str(made.url)
-            self._origin = OriginTransport(self._url, settings.credentials, *connect(**self._options))
-        else:
-            self._origin = OriginTransport(self._url, settings.credentials, brought)
-        # A program that never closes its client, as the documented ones, leaves no socket open behind it.
-        self._finalizer = weakref.finalize(self, self._origin.close)
+
+class OwnConnections(httpx.BaseTransport):
+    """Connections that live as long as any client that uses them, or until they are closed.
+
+    Attributes:
+        proxy: The URL of the proxy that they go through, without credentials, or None.
+    """
+
+    def __init__(self, gate: Gate, route: Route) -> None:
+        self._gate = gate
+        self._route = route
+        self.proxy = route.proxy_url
+        self._begin()
         _all.add(self)
 
     @property
-    def closed(self) -> threading.Event:
+    def closed(self) -> Stop:
         """Set when the connections have been closed."""
-        return self._origin.closed
+        return self._pool.closed
 
-    def send(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and return the answer with its body still to be read."""
-        return self._origin.handle_request(request)
+        pool = self._pool
+        if pool.closed.is_set():
+            raise ClosedError("the client is closed")
+        wired = httpcore_request(request, self._gate.headers(request))
+        try:
+            response, connection = pool.handle_request(wired)
+        except HTTPCORE_ERRORS as error:
+            raise httpx_error(error) from error
+        body = _Body(response, lambda: pool.give_back(connection))
+        return httpx.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
 
     def was_sent(self, request: httpx.Request, error: Exception) -> bool:
         """Return whether the agent may have read a request that failed."""
-        if wants_certificate(error):
-            return False
-        if self._origin.is_own:
-            return bool(request.extensions["timeout"]["write"].wrote)
-        return may_have_been_sent(error)
+        return was_written(request) and not wants_certificate(error)
 
     def redacted(self, error: Exception) -> Exception:
-        """Return an error that shows no credentials."""
-        return self._origin.redacted(error)
-
-    def http_client(self, settings: Settings) -> httpx.Client:
-        """Return an `httpx.Client` on these connections, which closes none of them."""
-        return httpx.Client(
-            base_url=self._url,
-            transport=ApiTransport(self._origin, partial(timeouts_by_method, settings)),
-            headers=[(name.encode(), value) for name, value in settings.headers.items()],
-            trust_env=False,
-        )
+        """Return an error that shows no credentials, which these connections' own never do."""
+        return error
 
     def close(self) -> None:
         """Close the connections, and wake the calls that wait for them."""
@@ -109,84 +98,94 @@ class Connections:
 
     def after_fork(self) -> None:
         """Leave the parent process its connections, and begin with none."""
-        if self._origin.is_own and not self.closed.is_set():
-            self._origin.replace(*connect(**self._options))
+        if not self.closed.is_set():
+            self._finalizer.detach()
+            self._pool.abandon()
+            # Another thread of the parent may have held the old one's locks.
+            self._begin()
+
+    def _begin(self) -> None:
+        self._pool = Pool(self._route)
+        # A program that never closes its client, as the documented ones, leaves no socket open behind it.
+        self._finalizer = weakref.finalize(self, self._pool.close)
 
 
-def _brought(
-    transport: httpx.BaseTransport | None, http_client: httpx.Client | None, others: list[str]
-) -> httpx.BaseTransport | None:
-    """Return what the program brings to send by, if it brings something."""
-    if transport is None and http_client is None:
-        return None
-    name = "transport" if http_client is None else "http_client"
-    if transport is not None and http_client is not None:
-        others = ["transport", *others]
-    if others:
-        raise ValueError(f"{name} brings its own {', '.join(others)}: give one or the other")
-    if http_client is not None:
-        if not isinstance(http_client, httpx.Client):
-            raise TypeError(f"http_client must be an httpx.Client, not {type(http_client).__name__}")
-        return ClientTransport(http_client)
-    if not isinstance(transport, httpx.BaseTransport):
-        raise TypeError(f"transport must be an httpx.BaseTransport, not {type(transport).__name__}")
-    return transport
+class _Body(httpx.SyncByteStream):
+    """An answer's body, after which its connection can be used again."""
+
+    def __init__(self, response: httpcore.Response, give_back: Callable[[], None]) -> None:
+        self._response = response
+        self._give_back = give_back
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._response.iter_stream()
+        except HTTPCORE_ERRORS as error:
+            raise httpx_error(error) from error
+
+    def close(self) -> None:
+        try:
+            self._response.close()
+        finally:
+            self._give_back()
 
 
-def _options(url: httpx.URL, verify: Any, cert: Any, proxy: Any, limits: Any) -> dict[str, Any]:
-    """Return how to connect, in the types that `connect` takes."""
-    # To read the usual certificates takes longer than all else here, and a plain connection needs none.
-    plain = url.scheme == "http" and verify is True and cert is None
-    return {
-        "verify": False if plain else ssl_context(verify, cert),
-        "proxy": _proxy(url, proxy, verify),
-        "limits": _limits(limits),
-    }
+class BroughtConnections(httpx.BaseTransport):
+    """A transport that a program brings, and closes.
+
+    Args:
+        gate: Whom to ask, and what to tell.
+        transport: The transport.
+    """
+
+    proxy = None
+
+    def __init__(self, gate: Gate, transport: httpx.BaseTransport) -> None:
+        self.closed = Stop()
+        self._gate = gate
+        self._transport = transport
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, and return the answer with its body still to be read."""
+        if self.closed.is_set():
+            raise ClosedError("the client is closed")
+        with _brought.without_credentials(request):
+            response = self._transport.handle_request(_brought.with_credentials(request, self._gate))
+        return _brought.unread(response)
+
+    def was_sent(self, request: httpx.Request, error: Exception) -> bool:
+        """Return whether the agent may have read a request that failed."""
+        del request
+        return may_have_been_sent(error)
+
+    def redacted(self, error: Exception) -> Exception:
+        """Return an error that shows no credentials."""
+        return self._gate.redacted(error)
+
+    def close(self) -> None:
+        """Let nothing more be sent, and wake the calls that wait to be tried again."""
+        self.closed.set()
 
 
-def _proxy(url: httpx.URL, proxy: Any, verify: Any) -> httpx.Proxy | None:
-    name = "proxy"
-    if proxy is None:
-        named = environment_proxy(url)
-        if named is None:
-            return None
-        name, proxy = named
-    if proxy is False or isinstance(proxy, httpx.Proxy):
-        return proxy or None
-    if not isinstance(proxy, str | httpx.URL):
-        raise TypeError(f"proxy must be a URL, an httpx.Proxy or False, not {type(proxy).__name__}")
-    try:
-        made = httpx.Proxy(proxy)
-    except (ValueError, httpx.InvalidURL):
-        made = None
-    if made is None or not made.url.host:
-        # The URL is not shown: it may hold a password.
-        raise ValueError(f"{name} must be a URL such as http://proxy.example.com:3128")
-    if made.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
-        raise ValueError(f"{name} is a SOCKS proxy, which needs the package socksio: pip install 'httpx[socks]'")
-    if made.url.scheme == "https":
-        made.ssl_context = ssl_context(verify, None)
-    return made
+class ClientTransport(httpx.BaseTransport):
+    """Sends through an `httpx.Client` that a program brings, with that client's headers, hooks and proxies.
 
+    Args:
+        client: The client.
+    """
 
-def _limits(limits: Any) -> httpx.Limits:
-    if isinstance(limits, httpx.Limits):
-        return limits
-    limits = {} if limits is None else limits
-    if not isinstance(limits, Mapping):
-        raise TypeError(f"limits must be a dictionary or an httpx.Limits, not {type(limits).__name__}")
-    known = {"max_connections": 100, "max_keepalive_connections": 20, "keepalive_expiry": 5.0}
-    for name, value in limits.items():
-        if name not in known:
-            raise ValueError(f"limits must have the keys {', '.join(map(repr, known))} alone, not {name!r}")
-        kinds = (int, float) if name == "keepalive_expiry" else (int,)
-        least = 0 if name == "max_keepalive_connections" else 1e-9
-        if not isinstance(value, kinds) or isinstance(value, bool) or not value >= least:
-            what = "a number" if name == "keepalive_expiry" else "an int"
-            raise ValueError(
-                f"limits[{name!r}] must be {what} {'of at least' if least == 0 else 'above'} 0, not {value!r}"
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request."""
+        try:
+            # Neither its authentication nor the environment's replaces the agent's token.
+            return self._client.send(
+                _brought.rebuilt(request, self._client), stream=True, auth=None, follow_redirects=False
             )
-    return httpx.Limits(**{**known, **limits})
+        except httpx.HTTPStatusError as error:
+            return error.response  # a hook has raised for the status, which is read here all the same
 
 
 def _after_fork() -> None:

@@ -19,61 +19,46 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore
 
-from synapse_sdk.clients._framing import Framing
+from synapse_sdk.clients._stop import stoppable
+from synapse_sdk.clients._traffic import KEEP_ALIVE, Traffic, Until, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from httpcore import NetworkBackend, NetworkStream
+    from httpcore import NetworkStream
 
-_WRITTEN_AT_ONCE = 16 * 1024
-
-# A build is silent for minutes, and whatever translates addresses on the way forgets silent connections.
-_KEEP_ALIVE = [
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    *(
-        (socket.IPPROTO_TCP, getattr(socket, name), value)
-        for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 4))
-        if hasattr(socket, name)
-    ),
-]
+    from synapse_sdk.clients._stop import Stop
 
 
-class Until(float):
-    """A timeout in seconds that knows when the whole call ends, and whether something was written under it."""
-
-    __slots__ = ("deadline", "wrote")
-    deadline: float
-    wrote: bool
-
-    @classmethod
-    def of(cls, seconds: float, deadline: float, now: float) -> Until:
-        """Return a timeout that is over at the deadline at the latest, both in monotonic time."""
-        until = cls(max(0.001, min(seconds, deadline - now)))
-        until.deadline = deadline
-        until.wrote = False
-        return until
+def stop_of(timeout: float | None) -> Stop | None:
+    """Return what may end an operation before its timeout."""
+    return timeout.stop if isinstance(timeout, Until) else None
 
 
-def _left(timeout: float | None, over: type[Exception]) -> float | None:
-    """Return how long an operation may take now."""
+def left(timeout: float | None, over: type[Exception]) -> float | None:
+    """Return how long an operation may take now, or raise where the deadline has passed."""
     if not isinstance(timeout, Until):
         return timeout
-    left = timeout.deadline - time.monotonic()
-    if left <= 0:
+    seconds = timeout.deadline - time.monotonic()
+    if seconds <= 0:
         raise over("the deadline passed")
-    return min(timeout, left)
+    return min(timeout, seconds)
+
+
+def is_address(host: str) -> bool:
+    """Return whether a host is an address already, which needs no look-up."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class DeadlineBackend(httpcore.NetworkBackend):
-    """Opens connections that keep deadlines and stay alive through silence, and knows all that are open.
+    """Opens connections that keep deadlines and stay alive through silence, and knows all that are open."""
 
-    Args:
-        backend: What opens them.
-    """
-
-    def __init__(self, backend: NetworkBackend) -> None:
-        self._backend = backend
+    def __init__(self) -> None:
+        self._backend = httpcore.SyncBackend()
         self._streams: weakref.WeakSet[DeadlineStream] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._closed = False
@@ -87,14 +72,14 @@ class DeadlineBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> NetworkStream:
         """Open a connection to the first address of a host that takes it."""
-        options = [*_KEEP_ALIVE, *(socket_options or [])]
+        options = [*KEEP_ALIVE, *(socket_options or [])]
 
         def connect(address: str) -> NetworkStream:
-            left = _left(timeout, httpcore.ConnectTimeout)
-            stream = self._backend.connect_tcp(address, port, left, local_address, options)
+            seconds = left(timeout, httpcore.ConnectTimeout)
+            stream = self._backend.connect_tcp(address, port, seconds, local_address, options)
             return self._watched(stream, timeout)
 
-        *others, last = _addresses(host, port, _left(timeout, httpcore.ConnectTimeout))
+        *others, last = _addresses(host, port, left(timeout, httpcore.ConnectTimeout))
         for address in others:
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 return connect(address)
@@ -134,32 +119,25 @@ class DeadlineStream(httpcore.NetworkStream):
 
     def __init__(self, stream: NetworkStream, connect_timeout: float | None = None) -> None:
         self._stream = stream
-        self._framing: Framing | None = None
+        self._traffic = Traffic(connect_timeout)
         self._handshaking: socket.socket | None = None
-        self._connect_timeout = connect_timeout
-        self._asks_for_tunnel = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what has come, or wait for something to come."""
-        if self._asks_for_tunnel or timeout is None:
-            # What a proxy takes is part of connecting, not of the answer; for SOCKS httpcore gives no timeout at all.
-            timeout = self._connect_timeout
-        received = self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
-        if self._framing is not None:
-            self._framing.feed(received)
-        return received
+        timeout = self._traffic.reading(timeout)
+        with stoppable(stop_of(timeout), self.close):
+            data = self._stream.read(max_bytes, left(timeout, httpcore.ReadTimeout))
+        self._traffic.received(data)
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write, in pieces, so that a peer that reads slowly cannot take longer than the deadline."""
         if not buffer:
             return
-        self._framing = Framing()
-        self._asks_for_tunnel = buffer.startswith(b"CONNECT ")
-        if isinstance(timeout, Until) and not self._asks_for_tunnel:
-            timeout.wrote = True
-        timeout = self._connect_timeout if timeout is None else timeout
-        for start in range(0, len(buffer), _WRITTEN_AT_ONCE):
-            self._stream.write(buffer[start : start + _WRITTEN_AT_ONCE], _left(timeout, httpcore.WriteTimeout))
+        timeout = self._traffic.writing(buffer, timeout)
+        with stoppable(stop_of(timeout), self.close):
+            for piece in pieces(buffer):
+                self._stream.write(piece, left(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         """Close the connection, and wake whoever waits for it in another thread."""
@@ -179,25 +157,26 @@ class DeadlineStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> NetworkStream:
         """Encrypt the connection."""
-        left = _left(timeout, httpcore.ConnectTimeout)
+        seconds = left(timeout, httpcore.ConnectTimeout)
         sock = self._stream.get_extra_info("socket")
         # The handshake takes the socket out of its object; by this one it can still be ended from another thread.
         # Within another encryption, to a proxy, it does not.
         if isinstance(sock, socket.socket) and not isinstance(sock, ssl.SSLSocket):
             self._handshaking = sock.dup()
         try:
-            # The watched stream stays the same object, so that it can still be closed and abandoned.
-            self._stream = self._stream.start_tls(ssl_context, server_hostname, left)
+            with stoppable(stop_of(timeout), self.close):
+                # The watched stream stays the same object, so that it can still be closed and abandoned.
+                self._stream = self._stream.start_tls(ssl_context, server_hostname, seconds)
         finally:
             if self._handshaking is not None:
                 self._handshaking.close()
                 self._handshaking = None
-        self._framing = None
+        self._traffic.encrypted()
         return self
 
     def get_extra_info(self, info: str) -> Any:
         """Return what the connection knows of itself."""
-        if info == "is_readable" and self._framing is not None and not self._framing.is_exact:
+        if info == "is_readable" and self._traffic.has_surplus:
             # What httpcore asks of an idle connection, to close one that has something to say.
             return True
         return self._stream.get_extra_info(info)
@@ -217,15 +196,13 @@ def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
         except (OSError, UnicodeError) as error:
             found.append(error)
 
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
+    if is_address(host):
+        look_up()
+    else:
         # The system's look-up takes as long as it likes and cannot be interrupted; it can be left to itself.
         looking = threading.Thread(target=look_up, name=f"look-up-{host}", daemon=True)
         looking.start()
         looking.join(timeout)
-    else:
-        look_up()
     if not found:
         raise httpcore.ConnectTimeout(f"the address of {host} was not found in time")
     if isinstance(found[0], Exception):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from attrs import define, field
 
 from synapse_sdk.clients import _arguments
-from synapse_sdk.exceptions import ResponseDecodeError
+from synapse_sdk.exceptions import NotFoundError, ResponseDecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: How many rows a page is asked to hold when all pages are fetched.
 PAGE_SIZE = 100
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 # Filters that say where a page begins, and so differ from page to page.
 _POSITIONS = frozenset({"page", "cursor", "offset"})
@@ -34,6 +37,8 @@ class Walk:
 
     query: Mapping[str, Any] | None
     rows: int = 0
+    _total: int | None = None
+    _size: int = 0
     _given: Mapping[str, Any] = field(factory=dict)
     _asked: set[str] = field(factory=set)
     _ids: set[int | str] = field(factory=set)
@@ -60,14 +65,32 @@ class Walk:
             raise _wrong(f"{rows} rows came where the agent counts {total}")
         if following is None and total is not None and rows < total:
             raise _wrong(f"the last page came after {rows} rows where the agent counts {total}")
-        self._asked.add(_key(self.query or {}))
-        if following is not None and _key(following) in self._asked:
+        self._asked.add(key(self.query or {}))
+        if following is not None and key(following) in self._asked:
             raise _wrong("a page leads back to one that came already")
         if following is not None and not results:
             raise _wrong("an empty page came although more are to come")
         self._refuse_repeated(results)
         self.query, self.rows = following, rows
+        self._total, self._size = total, len(results)
         return results
+
+    def ahead(self, most: int) -> list[Mapping[str, Any]]:
+        """Return what to ask for next, and then, as far as that can be told before the next page has come.
+
+        Of pages that are numbered, with rows that are counted, it can be told of all; of others only the next is known.
+
+        Args:
+            most: How many to return at most.
+        """
+        if self.query is None:
+            return []
+        queries = [self.query]
+        number = str(self.query.get("page", ""))
+        if self._total is not None and _NUMBER.fullmatch(number) and not _POSITIONS & {*self.query} - {"page"}:
+            pages = -(-(self._total - self.rows) // self._size)
+            queries += [{**self.query, "page": str(int(number) + more)} for more in range(1, min(pages, most))]
+        return queries[:most]
 
     def _refuse_repeated(self, results: list[Any]) -> None:
         for row in results:
@@ -118,7 +141,16 @@ def located(error: ClientError, walk: Walk, request: Request[Any], base_url: str
     return error
 
 
-def _key(query: Mapping[str, Any]) -> str:
+def ends_all(error: BaseException | None) -> bool:
+    """Return whether the failure of a page that was asked for ahead is the end of the walk.
+
+    A page that is not there is not: the list may have become shorter, and the walk end before it.
+    """
+    return error is not None and not isinstance(error, NotFoundError)
+
+
+def key(query: Mapping[str, Any]) -> str:
+    """Return what tells a page from others of the same walk."""
     # The first page is the one that is not numbered.
     return repr(sorted((name, str(value)) for name, value in {"page": 1, **query}.items()))
 

@@ -24,6 +24,9 @@ CREATE_DEADLINE = 900.0
 CREATE_TIMEOUT = 600.0
 RETRIES = 2
 
+#: How many pages are fetched at a time where all are.
+PAGE_CONCURRENCY = 8
+
 _LONGEST_URL = 2_000
 
 # Headers that say how the request itself is sent.
@@ -64,15 +67,22 @@ class Settings:
         deadline: How long a call may take, retries and all, in seconds. None is the default, which is longer while
             a container is built.
         retries: How often a call may be tried again.
+        page_concurrency: How many pages are fetched at a time where all are.
     """
 
     base_url: str
     credentials: dict[str, bytes] = field(repr=False)
-    headers: dict[str, bytes] = field(repr=False)
+    headers: httpx.Headers = field(repr=False)
     timeout: Timeout
     create_timeout: float
     deadline: float | None
     retries: int
+    page_concurrency: int
+
+    @property
+    def pages_ahead(self) -> int:
+        """How many pages are asked for before their turn."""
+        return 0 if self.page_concurrency == 1 else self.page_concurrency
 
     def timeout_of(self, *, builds: bool) -> Timeout:
         """Return how long to wait for one step of a call."""
@@ -91,6 +101,7 @@ class Settings:
         deadline: float | None = None,
         create_timeout: float | None = None,
         retries: int | None = None,
+        page_concurrency: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Settings:
         """Return settings with other options. None leaves one as it is, and headers come on top of those given."""
@@ -104,11 +115,13 @@ class Settings:
             changes["create_timeout"] = _seconds("create_timeout", create_timeout)
         if retries is not None:
             changes["retries"] = _arguments.whole_number("retries", retries, least=0)
+        if page_concurrency is not None:
+            changes["page_concurrency"] = _arguments.whole_number("page_concurrency", page_concurrency, least=1)
         if headers is not None:
-            given = _headers(headers)
-            names = {name.lower() for name in given}
-            kept = {name: value for name, value in self.headers.items() if name.lower() not in names}
-            changes["headers"] = {**kept, **given}
+            given = [(name.encode(), value) for name, value in _headers(headers).items()]
+            names = {name.lower() for name, _ in given}
+            kept = [(name, value) for name, value in self.headers.raw if name.lower() not in names]
+            changes["headers"] = httpx.Headers([*kept, *given])
         return evolve(self, **changes)
 
 
@@ -123,6 +136,7 @@ def make_settings(
     create_timeout: float | None = None,
     deadline: float | None = None,
     retries: int = RETRIES,
+    page_concurrency: int = PAGE_CONCURRENCY,
     headers: Mapping[str, str] | None = None,
     user_agent: str | None = None,
 ) -> Settings:
@@ -131,16 +145,12 @@ def make_settings(
     return Settings(
         base_url=_base_url(base_url),
         credentials=_credentials(_token(access_token, agent_token), user_token, tenant),
-        headers={
-            "Accept": b"application/json",
-            "User-Agent": USER_AGENT
-            if user_agent is None
-            else _header_value("user_agent", user_agent) + b" " + USER_AGENT,
-        },
+        headers=httpx.Headers([(b"Accept", b"application/json"), (b"User-Agent", _user_agent(user_agent))]),
         timeout=waits,
         create_timeout=max(CREATE_TIMEOUT, waits.read),
         deadline=None,
         retries=_arguments.whole_number("retries", retries, least=0),
+        page_concurrency=_arguments.whole_number("page_concurrency", page_concurrency, least=1),
     ).changed(create_timeout=create_timeout, deadline=deadline, headers=headers)
 
 
@@ -219,6 +229,10 @@ def _header_value(name: str, value: object) -> bytes:
     if value != value.strip() or any(byte < 0x20 or byte == 0x7F for byte in encoded):
         raise ValueError(f"{name} has white space around it, or control characters, which a header cannot hold")
     return encoded
+
+
+def _user_agent(user_agent: str | None) -> bytes:
+    return USER_AGENT if user_agent is None else _header_value("user_agent", user_agent) + b" " + USER_AGENT
 
 
 def _headers(headers: Mapping[str, str]) -> dict[str, bytes]:

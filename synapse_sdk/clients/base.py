@@ -1,4 +1,7 @@
-"""The shell that does what the modules beside it decide: it sends requests, and waits."""
+"""The shells that do what the modules beside them decide: they send requests, and wait.
+
+`BaseClient` is for threads, `AsyncBaseClient` for the tasks of asyncio and trio.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,16 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
+import anyio
 import httpx
 
 from synapse_sdk.clients import _log
-from synapse_sdk.clients._call import Again, Answer, Call, Moment, Outcome, Silence
-from synapse_sdk.clients._connections import Connections
+from synapse_sdk.clients._call import Again, Call, Moment, Outcome, Silence
+from synapse_sdk.clients._connections import make_connections
+from synapse_sdk.clients._gate import ClosedError
 from synapse_sdk.clients._redirect import origin
 from synapse_sdk.clients._settings import sends_token_in_the_clear
-from synapse_sdk.clients._transport import ClosedError
-from synapse_sdk.clients._wire import wire_request
+from synapse_sdk.clients._wire import answer, wire_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,31 +31,23 @@ if TYPE_CHECKING:
 
     from synapse_sdk.clients._request import Request
     from synapse_sdk.clients._settings import Settings
+    from synapse_sdk.clients._stop import Stop
 
 T = TypeVar("T")
-
-#: How much is read of a body that says nothing more than the status does, in bytes.
-LONGEST_NEEDLESS_BODY = 1_000_000
 
 _log.configure(os.environ)
 _api_lock = threading.Lock()
 
 
-class BaseClient:
-    """A client on one pool of connections. It may be used from several threads, and is a context manager.
-
-    Args:
-        settings: How it reaches its agent.
-        options: What it connects with; see `Connections`.
-    """
+class _Client:
+    """What both shells are: settings, and connections that their copies share."""
 
     _monotonic = staticmethod(time.monotonic)
     _wall = staticmethod(time.time)
     _random = staticmethod(random.random)
 
-    def __init__(self, settings: Settings, **options: Any) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._connections = Connections(settings, **options)
         self._is_copy = False
         self._api: AuthenticatedClient | None = None
         warn_of_token_in_the_clear(settings)
@@ -60,6 +56,69 @@ class BaseClient:
     def base_url(self) -> str:
         """The agent's URL, without a slash at its end."""
         return self._settings.base_url
+
+    def with_options(
+        self,
+        *,
+        timeout: float | Mapping[str, float] | None = None,
+        deadline: float | None = None,
+        create_timeout: float | None = None,
+        retries: int | None = None,
+        page_concurrency: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return a copy with other options, on the same connections. This client stays as it is.
+
+        Closing the copy closes nothing.
+
+        Args:
+            timeout: How long to wait for one step of a call, in seconds, as for the client itself.
+            deadline: How long a call may take, retries and all, in seconds; `create_docker_container` too.
+            create_timeout: How long to wait for `create_docker_container` to answer, in seconds.
+            retries: How often a call may be tried again.
+            page_concurrency: How many pages are fetched at a time where all are.
+            headers: Headers on top of those that this client sends.
+
+        Raises:
+            ValueError: If one cannot be right.
+            TypeError: If one is of a wrong type.
+        """
+        settings = self._settings.changed(
+            timeout=timeout,
+            deadline=deadline,
+            create_timeout=create_timeout,
+            retries=retries,
+            page_concurrency=page_concurrency,
+            headers=headers,
+        )
+        other = object.__new__(type(self))
+        vars(other).update({**vars(self), "_settings": settings, "_is_copy": True, "_api": None})
+        return other
+
+    def __copy__(self) -> Self:
+        return self.with_options()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self.base_url!r})"
+
+    def _closed_error(self) -> RuntimeError:
+        return RuntimeError(f"{self!r} is closed")
+
+    def _moment(self, *, closed: bool) -> Moment:
+        return Moment(self._monotonic(), self._wall(), self._random(), closed)
+
+
+class BaseClient(_Client):
+    """A client on one pool of connections. It may be used from several threads, and is a context manager.
+
+    Args:
+        settings: How it reaches its agent.
+        options: What it connects with; see `make_connections`.
+    """
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        self._connections = make_connections(settings, **options)
+        super().__init__(settings)
 
     @property
     def api(self) -> AuthenticatedClient:
@@ -73,47 +132,13 @@ class BaseClient:
 
         with _api_lock:
             if self._api is None or self._api.get_httpx_client().is_closed:
-                self._api = share(self, self._connections.http_client(self._settings))
+                self._api = share(self, self._connections, self._settings)
             return self._api
-
-    def with_options(
-        self,
-        *,
-        timeout: float | Mapping[str, float] | None = None,
-        deadline: float | None = None,
-        create_timeout: float | None = None,
-        retries: int | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Self:
-        """Return a copy with other options, on the same connections. This client stays as it is.
-
-        Closing the copy closes nothing.
-
-        Args:
-            timeout: How long to wait for one step of a call, in seconds, as for the client itself.
-            deadline: How long a call may take, retries and all, in seconds; `create_docker_container` too.
-            create_timeout: How long to wait for `create_docker_container` to answer, in seconds.
-            retries: How often a call may be tried again.
-            headers: Headers on top of those that this client sends.
-
-        Raises:
-            ValueError: If one cannot be right.
-            TypeError: If one is of a wrong type.
-        """
-        settings = self._settings.changed(
-            timeout=timeout, deadline=deadline, create_timeout=create_timeout, retries=retries, headers=headers
-        )
-        other = object.__new__(type(self))
-        vars(other).update({**vars(self), "_settings": settings, "_is_copy": True, "_api": None})
-        return other
-
-    def __copy__(self) -> Self:
-        return self.with_options()
 
     def close(self) -> None:
         """Close the connections. The client and its copies cannot be used afterwards.
 
-        Calls that are under way in other threads end with an error. A copy made by `with_options` closes nothing.
+        Calls that are under way end with an error. A copy made by `with_options` closes nothing.
         """
         if not self._is_copy:
             self._connections.close()
@@ -126,69 +151,188 @@ class BaseClient:
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r})"
-
-    def _send(self, request: Request[T]) -> T:
+    def _send(self, request: Request[T], stop: Stop | None = None) -> T:
         """Send a request, again where that is right, and return what its answer holds.
+
+        Args:
+            request: What is asked.
+            stop: What may end the call from another thread.
 
         Raises:
             ClientError: If there is no answer, or another than was asked for.
         """
         if self._connections.closed.is_set():
-            raise RuntimeError(f"{self!r} is closed")
+            raise self._closed_error()
         call = Call.first(request, self._settings, self._monotonic())
         log = _log.CallLog(call)
         try:
             while True:
-                outcome = self._attempt(call)
+                outcome = self._attempt(call, stop)
                 log.outcome = outcome
-                closed = self._connections.closed.is_set()
-                step = call.after(outcome, Moment(self._monotonic(), self._wall(), self._random(), closed))
+                step = call.after(outcome, self._moment(closed=self._is_over(stop)))
                 if not isinstance(step, Again):
                     return cast("T", step.value)
                 log.again(step, call)
                 call = step.call
                 if step.wait:
-                    self._sleep(step.wait)
-                if self._connections.closed.is_set():
+                    self._sleep(step.wait, stop)
+                if self._is_over(stop):
                     raise call.interrupted()
         finally:
             log.end(call, self._monotonic())
 
-    def _attempt(self, call: Call) -> Outcome:
+    def _attempt(self, call: Call, stop: Stop | None) -> Outcome:
         """Send a request once, and return what came of it."""
-        request = wire_request(call, self._settings, self._monotonic())
+        request = wire_request(call, self._settings, self._monotonic(), stop)
+        connections = self._connections
         try:
-            response = self._connections.send(request)
+            response = connections.handle_request(request)
         except ClosedError:
-            raise RuntimeError(f"{self!r} is closed") from None
+            raise self._closed_error() from None
         except Exception as error:  # noqa: BLE001 - a transport that the program brought may raise anything
-            sent = self._connections.was_sent(request, error)
-            return Silence(self._connections.redacted(error), sent=sent, proxy=self._connections.proxy)
-        return self._read(response, call)
-
-    def _read(self, response: httpx.Response, call: Call) -> Outcome:
+            sent = connections.was_sent(request, error)
+            return Silence(connections.redacted(error), sent=sent, proxy=connections.proxy)
+        most = call.most_needed(response.status_code)
         content = bytearray()
         broken: Exception | None = None
         try:
-            for part in response.iter_bytes():
+            for part in cast("httpx.SyncByteStream", response.stream):
                 content += part
+                # The SDK's own connections keep the deadline; what a program brought may not.
                 if self._monotonic() >= call.deadline:
                     broken = httpx.ReadTimeout("the deadline passed")
-                    break
-                if len(content) > LONGEST_NEEDLESS_BODY and not call.needs_body(response.status_code):
+                if broken or len(content) > most:
                     break
         except Exception as error:  # noqa: BLE001 - see above
-            broken = self._connections.redacted(error)
+            broken = connections.redacted(error)
         finally:
             response.close()
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, headers, bytes(content), broken)
+        return answer(response, content, broken, most)
 
-    def _sleep(self, seconds: float) -> None:
+    def _is_over(self, stop: Stop | None) -> bool:
+        return self._connections.closed.is_set() or (stop is not None and stop.is_set())
+
+    def _sleep(self, seconds: float, stop: Stop | None) -> None:
+        """Wait, but not longer than the client lives, or than anybody wants the answer."""
+        closed = self._connections.closed
+        if stop is None:
+            closed.wait(seconds)
+        else:
+            with closed.interrupting(stop.set):
+                stop.wait(seconds)
+
+
+class AsyncBaseClient(_Client):
+    """A client on one pool of connections, for tasks. It is an async context manager.
+
+    Args:
+        settings: How it reaches its agent.
+        options: What it connects with; see `make_connections`.
+    """
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        # What a program without tasks need not import.
+        from synapse_sdk.clients._async_connections import make_async_connections
+
+        self._connections = make_async_connections(settings, **options)
+        super().__init__(settings)
+
+    @property
+    def api(self) -> AuthenticatedClient:
+        """The generated client (`synapse_agent_api`) on the same connections, for code that wants attrs models.
+
+        Its functions answer as the generator made them: an error status comes back as an `ErrorBody`, errors of the
+        network are httpx's own, and no redirect is followed and nothing tried again. The timeouts and the deadline
+        are this client's. To close it closes nothing.
+        """
+        from synapse_sdk.clients._api import share_async
+
+        with _api_lock:
+            if self._api is None or self._api.get_async_httpx_client().is_closed:
+                self._api = share_async(self, self._connections, self._settings)
+            return self._api
+
+    async def close(self) -> None:
+        """Close the connections. The client and its copies cannot be used afterwards.
+
+        Calls that are under way end with an error. A copy made by `with_options` closes nothing.
+        """
+        if not self._is_copy:
+            await self._connections.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _send(self, request: Request[T]) -> T:
+        """Send a request, again where that is right, and return what its answer holds.
+
+        Args:
+            request: What is asked.
+
+        Raises:
+            ClientError: If there is no answer, or another than was asked for.
+        """
+        waits = self._connections.waits
+        if waits.closed:
+            raise self._closed_error()
+        call = Call.first(request, self._settings, self._monotonic())
+        log = _log.CallLog(call)
+        try:
+            while True:
+                outcome = await self._attempt(call)
+                log.outcome = outcome
+                step = call.after(outcome, self._moment(closed=waits.closed))
+                if not isinstance(step, Again):
+                    return cast("T", step.value)
+                log.again(step, call)
+                call = step.call
+                if step.wait:
+                    await self._sleep(step.wait)
+                if waits.closed:
+                    raise call.interrupted()
+        finally:
+            log.end(call, self._monotonic())
+
+    async def _attempt(self, call: Call) -> Outcome:
+        """Send a request once, and return what came of it."""
+        request = wire_request(call, self._settings, self._monotonic())
+        connections = self._connections
+        response: httpx.Response | None = None
+        most = 0
+        content = bytearray()
+        broken: Exception | None = None
+        with connections.waits.limited(call.deadline - self._monotonic()) as scope:
+            try:
+                response = await connections.handle_async_request(request)
+                most = call.most_needed(response.status_code)
+                async for part in cast("httpx.AsyncByteStream", response.stream):
+                    content += part
+                    if len(content) > most:
+                        # Not `break`, which leaves generators unfinished, of which trio warns.
+                        scope.cancel()
+            except ClosedError:
+                raise self._closed_error() from None
+            except Exception as error:  # noqa: BLE001 - a transport that the program brought may raise anything
+                broken = connections.redacted(error)
+            finally:
+                if response is not None:
+                    await response.aclose()
+        if scope.cancelled_caught and len(content) <= most:
+            broken = httpx.ReadTimeout("the deadline passed")
+        if response is not None:
+            return answer(response, content, broken, most)
+        reason = cast("Exception", broken)  # without an answer there is one
+        return Silence(reason, sent=connections.was_sent(request, reason), proxy=connections.proxy)
+
+    async def _sleep(self, seconds: float) -> None:
         """Wait, but not longer than the client lives."""
-        self._connections.closed.wait(seconds)
+        with self._connections.waits.limited(seconds):
+            await anyio.sleep_forever()
 
 
 _warned_of: set[tuple[str, str, int | None]] = set()
@@ -199,5 +343,5 @@ def warn_of_token_in_the_clear(settings: Settings) -> None:
     agent = origin(httpx.URL(settings.base_url))
     if sends_token_in_the_clear(settings) and agent not in _warned_of:
         message = f"the token is sent to {settings.base_url} without encryption: use https"
-        warnings.warn(message, stacklevel=4)
+        warnings.warn(message, stacklevel=5)
         _warned_of.add(agent)

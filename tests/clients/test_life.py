@@ -158,8 +158,8 @@ def test_closing_wakes_a_call_that_waits_for_a_connection_to_be_free(agent: Agen
     first = CallInThread(client.list_docker_containers)
     agent.wait_for_request()
     others = [CallInThread(client.list_docker_containers) for _ in range(3)]
-    pool = client._connections._origin.transport._pool  # type: ignore[attr-defined]
-    wait_until(lambda: len(pool._requests) == 4)
+    pool = client._connections._pool  # type: ignore[union-attr]
+    wait_until(lambda: pool._waiting == 3)
     closed = time.monotonic()
     client.close()
     for call in (first, *others):

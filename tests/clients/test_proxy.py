@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from synapse_sdk import AgentClient
-from synapse_sdk.clients._transport import environment_proxy
+from synapse_sdk.clients._route import environment_proxy
 from synapse_sdk.exceptions import ClientConnectionError, ClientError, ClientTimeoutError, HTTPError
 from tests.clients.agents import Agent, Reply
 from tests.clients.proxy import Proxy
@@ -344,7 +344,7 @@ def test_a_proxy_that_is_silent_is_a_timeout_at_the_deadline_and_has_sent_nothin
 
 def sockets(client: AgentClient) -> list[socket.socket]:
     """Return the sockets that a client has open."""
-    backend: DeadlineBackend = client._connections._origin.transport._pool._network_backend  # type: ignore[attr-defined]
+    backend: DeadlineBackend = client._connections._pool._backend  # type: ignore[union-attr]
     return [stream.get_extra_info("socket") for stream in backend._streams]
 
 

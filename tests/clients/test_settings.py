@@ -243,7 +243,7 @@ def test_a_client_that_is_dropped_unclosed_leaves_no_connection_open(server: HTT
     server.expect_request("/containers/docker/").respond_with_json([])
     client = AgentClient(server.url_for(""))
     client.list_docker_containers()
-    api, closing = client.api, client._connections._finalizer
+    api, closing = client.api, client._connections._finalizer  # type: ignore[union-attr]
     del client
     gc.collect()
     assert closing.alive

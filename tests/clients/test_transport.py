@@ -25,7 +25,7 @@ from synapse_agent_api.models import (
 from werkzeug import Request, Response
 
 from synapse_sdk import AgentClient, exceptions
-from synapse_sdk.clients._transport import environment_proxy
+from synapse_sdk.clients._route import environment_proxy
 from tests.contract import example
 
 if TYPE_CHECKING:

@@ -88,12 +88,18 @@ def test_the_wheel_holds_both_packages_the_types_the_contract_and_the_marks_of_t
 
 
 PROGRAM = """
-import json, sys
-from synapse_sdk.clients.agent import AgentClient
+import asyncio, json, sys
+from synapse_sdk.clients.agent import AgentClient, AsyncAgentClient
 heavy = sorted({"starlette", "sqlalchemy", "openapi_core", "uvicorn", "yaml"} & sys.modules.keys())
 with AgentClient(sys.argv[1], "t0ken") as client:
     made = client.create_docker_container("ocr_processor@2.0.0", params={"format": "pdf"}, labels=["a"])
     rows = client.list_containers({"status": "running"})
+
+async def again():
+    async with AsyncAgentClient(sys.argv[1], "t0ken") as client:
+        return await asyncio.gather(client.list_containers(), client.list_containers({"status": "running"}))
+
+assert asyncio.run(again()) == [rows, rows]
 print(json.dumps({"made": made, "rows": rows, "heavy": heavy}))
 """
 
@@ -106,7 +112,7 @@ def use(python: Path, server: HTTPServer) -> None:
     assert json.loads(printed) == {"made": made, "rows": page, "heavy": []}
 
 
-def test_without_extras_the_client_works_and_imports_nothing_of_the_local_agent(
+def test_without_extras_the_clients_work_and_import_nothing_of_the_local_agent(
     plain: Path, server: HTTPServer
 ) -> None:
     use(plain, server)
@@ -127,7 +133,7 @@ def test_without_its_extra_the_local_agent_says_what_to_install(plain: Path) -> 
     assert "Traceback" not in done.stderr
 
 
-def test_the_client_works_on_the_oldest_dependencies_that_are_allowed(
+def test_the_clients_work_on_the_oldest_dependencies_that_are_allowed(
     wheel: Path, tmp_path: Path, server: HTTPServer
 ) -> None:
     python = environment(tmp_path / "venv", requirement=str(wheel), wheels=LOWEST)

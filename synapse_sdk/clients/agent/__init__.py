@@ -1,11 +1,11 @@
-"""The client of a Synapse agent."""
+"""The clients of a Synapse agent, for threads and for tasks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from synapse_sdk.clients._settings import RETRIES, make_settings
-from synapse_sdk.clients.agent.container import ContainerClientMixin
+from synapse_sdk.clients._settings import PAGE_CONCURRENCY, RETRIES, make_settings
+from synapse_sdk.clients.agent.container import AsyncContainerClientMixin, ContainerClientMixin
 
 if TYPE_CHECKING:
     import ssl
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["AgentClient", "ContainerClientMixin"]
+__all__ = ["AgentClient", "AsyncAgentClient", "AsyncContainerClientMixin", "ContainerClientMixin"]
 
 
 class AgentClient(ContainerClientMixin):
@@ -37,6 +37,8 @@ class AgentClient(ContainerClientMixin):
         deadline: How long a call may take, retries and all, in seconds; one that is given holds for
             `create_docker_container` too. By default 60, and 900 for create, or the read timeout where that is longer.
         retries: How often a call is tried again where that does no harm; see `synapse_sdk.exceptions`.
+        page_concurrency: How many pages to fetch at a time where `list_containers` fetches all, they are numbered, and
+            their rows are counted. With 1 they are fetched one after the other, as those of other lists always are.
         headers: Headers to send with every request.
         user_agent: What to name before the SDK in the header `User-Agent`.
         verify: True to verify the agent's certificate by the usual ones (`SSL_CERT_FILE` and `SSL_CERT_DIR` are
@@ -68,6 +70,7 @@ class AgentClient(ContainerClientMixin):
         create_timeout: float | None = None,
         deadline: float | None = None,
         retries: int = RETRIES,
+        page_concurrency: int = PAGE_CONCURRENCY,
         headers: Mapping[str, str] | None = None,
         user_agent: str | None = None,
         verify: bool | str | PathLike[str] | ssl.SSLContext = True,
@@ -88,6 +91,71 @@ class AgentClient(ContainerClientMixin):
                 create_timeout=create_timeout,
                 deadline=deadline,
                 retries=retries,
+                page_concurrency=page_concurrency,
+                headers=headers,
+                user_agent=user_agent,
+            ),
+            verify=verify,
+            cert=cert,
+            proxy=proxy,
+            limits=limits,
+            transport=transport,
+            http_client=http_client,
+        )
+
+
+class AsyncAgentClient(AsyncContainerClientMixin):
+    """A client of one Synapse agent for the tasks of asyncio and trio: `AgentClient` with coroutines.
+
+    It has the same methods with the same parameters, which are awaited (`await client.get_docker_container(...)`,
+    `async for record in client.iter_containers()`), the same errors, retries, deadlines and logs. It keeps connections
+    open between calls, may be used by any number of tasks of one event loop, and closes its connections with
+    `await client.close()` or at the end of an `async with` block. A task that is cancelled gives its connection up. An
+    event loop after the first one gets connections of its own.
+
+    Args: Those of `AgentClient`, but for two.
+        transport: An `httpx.AsyncBaseTransport`.
+        http_client: An `httpx.AsyncClient`.
+
+    Raises:
+        ValueError: If an argument cannot be right, or a certificate not be read, as for `AgentClient`.
+        TypeError: If one is of a wrong type.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        access_token: str | None = None,
+        *,
+        agent_token: str | None = None,
+        user_token: str | None = None,
+        tenant: str | None = None,
+        timeout: float | Mapping[str, float] | None = None,
+        create_timeout: float | None = None,
+        deadline: float | None = None,
+        retries: int = RETRIES,
+        page_concurrency: int = PAGE_CONCURRENCY,
+        headers: Mapping[str, str] | None = None,
+        user_agent: str | None = None,
+        verify: bool | str | PathLike[str] | ssl.SSLContext = True,
+        cert: str | PathLike[str] | tuple[str, ...] | None = None,
+        proxy: str | httpx.Proxy | Literal[False] | None = None,
+        limits: Mapping[str, float] | httpx.Limits | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        http_client: httpx.AsyncClient | None = None,
+    ) -> None:
+        super().__init__(
+            make_settings(
+                base_url=base_url,
+                access_token=access_token,
+                agent_token=agent_token,
+                user_token=user_token,
+                tenant=tenant,
+                timeout=timeout,
+                create_timeout=create_timeout,
+                deadline=deadline,
+                retries=retries,
+                page_concurrency=page_concurrency,
                 headers=headers,
                 user_agent=user_agent,
             ),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from synapse_sdk.clients import _pages
+from synapse_sdk.clients._ahead import Tasks, Threads
 from synapse_sdk.clients.agent import _operations
-from synapse_sdk.clients.base import BaseClient
+from synapse_sdk.clients.base import AsyncBaseClient, BaseClient
 from synapse_sdk.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 
     from synapse_agent_types import Container, ContainerPage, DockerContainer
 
@@ -130,7 +132,8 @@ class ContainerClientMixin(BaseClient):
         Args:
             params: Filters, such as `{"status": "running", "plugin_release": "ocr_processor@2.0.0"}`, and `page` and
                 `page_size` (int). A filter that is None is left out.
-            list_all: Whether to fetch all pages, 100 rows each unless `params` has a `page_size`.
+            list_all: Whether to fetch all pages, 100 rows each unless `params` has a `page_size`. Where they are
+                numbered and their rows counted, several are fetched at a time; see the client's `page_concurrency`.
 
         Returns:
             One page: `results` (list of records) and, where the agent says so, `count` (int, of all pages together),
@@ -146,13 +149,16 @@ class ContainerClientMixin(BaseClient):
         """
         if not list_all:
             return self._send(_operations.list_containers(params))
-        rows = [row for page in self._pages(_pages.first(params)) for row in page]
+        rows = [row for page in self._pages(_pages.first(params), self._settings.pages_ahead) for row in page]
         return rows, len(rows)
 
     def iter_containers(
         self, params: Mapping[str, Any] | None = None, *, page_size: int = _pages.PAGE_SIZE
     ) -> Iterator[Container]:
-        """Iterate over the agent's records of containers, page by page, in the memory of one page and the rows' ids.
+        """Iterate over the agent's records of containers, page by page, in the memory of two pages and the rows' ids.
+
+        The next page is fetched while the caller works on the rows of one. An iterator that is left early ends that
+        when it is closed.
 
         Operation `list_containers` of the contract.
 
@@ -167,16 +173,19 @@ class ContainerClientMixin(BaseClient):
             ClientError: If a page does not come; the error says how many rows had come before.
             ResponseDecodeError: If the pages cannot be right, as for `list_containers`.
         """
-        return (row for page in self._pages(_pages.first(params, page_size)) for row in page)
+        return (row for page in self._pages(_pages.first(params, page_size), 1) for row in page)
 
-    def _pages(self, walk: _pages.Walk) -> Iterator[list[Container]]:
-        while walk.query is not None:
-            request = _operations.list_containers(walk.query)
-            try:
-                rows = walk.take(self._send(request))
-            except ClientError as error:
-                raise _pages.located(error, walk, request, self.base_url)  # noqa: B904 - the error itself
-            yield rows
+    def _pages(self, walk: _pages.Walk, ahead: int) -> Iterator[list[Container]]:
+        """Go through pages, of which up to `ahead` are fetched before their turn."""
+        with Threads(lambda query, stop: self._send(_operations.list_containers(query), stop), ahead) as pages:
+            while walk.query is not None:
+                try:
+                    rows = walk.take(pages.page(walk.query))
+                except ClientError as error:
+                    raise _located(error, walk, self.base_url)  # noqa: B904 - the error itself
+                for query in walk.ahead(ahead):
+                    pages.start(query)
+                yield rows
 
     def get_container(self, container_id: int) -> Container:
         """Get a record by its number.
@@ -223,3 +232,232 @@ class ContainerClientMixin(BaseClient):
             NotFoundError: If there is no such record.
         """
         self._send(_operations.delete_container(container_id))
+
+
+class AsyncContainerClientMixin(AsyncBaseClient):
+    """Starts, lists and removes the Docker containers of an agent's host, and manages the agent's records of them.
+
+    What the agent sent is what comes back: plain dictionaries and lists, with whatever fields and values a newer agent
+    adds. Their types name the fields that the contract knows.
+
+    Every call raises a subclass of `synapse_sdk.exceptions.ClientError` when it does not succeed:
+    `AuthenticationError` (401), `AuthorizationError` (403), `NotFoundError` (404), `ConflictError` (409),
+    `ValidationError` (400 and 422), `RateLimitError` (429), `ServerError` (5xx), `HTTPError` (any other status),
+    `RedirectError`, `ClientConnectionError`, its subclass `ClientResponseIncompleteError`, `ClientTimeoutError`, and
+    `ResponseDecodeError` when the answer is not what was asked for. It raises `ValueError` or
+    `TypeError` for an argument that cannot be right, before anything is sent, and `RuntimeError` on a closed client.
+    """
+
+    async def list_docker_containers(self) -> list[DockerContainer]:
+        """List all Docker containers on the agent's host, whoever started them.
+
+        Operation `list_docker_containers` of the contract.
+
+        Returns:
+            The containers. Each has `id` and `docker_id` (str, Docker's id), `status` (str) and `running` (bool), and,
+            where the agent knows them, `name`, `image`, `endpoint` (the URL on which its program answers),
+            `plugin_release` (str or None), `labels` (list of str), `created_at` (str, RFC 3339) and `record_id` (int
+            or None).
+        """
+        return await self._send(_operations.list_docker_containers())
+
+    async def get_docker_container(self, container_id: str) -> DockerContainer:
+        """Get a Docker container as it is now.
+
+        Operation `get_docker_container` of the contract.
+
+        Args:
+            container_id: Docker's id of the container, whole or its first 12 digits.
+
+        Returns:
+            The container, with the keys that `list_docker_containers` describes.
+
+        Raises:
+            NotFoundError: If there is no such container.
+        """
+        return await self._send(_operations.get_docker_container(container_id))
+
+    async def create_docker_container(
+        self,
+        plugin_release: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        envs: Mapping[str, str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> DockerContainer:
+        """Build and run a Docker container for a plugin release.
+
+        The answer comes when the container runs, which takes from a second to several minutes. The client waits for
+        it for its `create_timeout`, not for the read timeout of other calls.
+
+        Operation `create_docker_container` of the contract.
+
+        Args:
+            plugin_release: The release, as `code@version`.
+            params: Parameters forwarded to the plugin. Anything that JSON can hold.
+            envs: Environment variables of the container.
+            metadata: Anything else to keep with the record. Anything that JSON can hold.
+            labels: Labels for display and filtering.
+
+        Returns:
+            The container, with the keys that `list_docker_containers` describes.
+
+        Raises:
+            NotFoundError: If the agent does not have this release.
+            ValidationError: If the release could not be built or started; `detail` says why.
+            ClientResponseIncompleteError: If the answer was lost. The container may have been created.
+            ClientTimeoutError: If no answer came in time. The container may have been created.
+        """
+        return await self._send(_operations.create_docker_container(plugin_release, params, envs, metadata, labels))
+
+    async def delete_docker_container(self, container_id: str) -> None:
+        """Stop and remove a Docker container. Its record stays, with the status `deleted`.
+
+        Operation `delete_docker_container` of the contract.
+
+        Args:
+            container_id: Docker's id of the container, whole or its first 12 digits.
+
+        Raises:
+            NotFoundError: If there is no such container.
+        """
+        await self._send(_operations.delete_docker_container(container_id))
+
+    @overload
+    async def list_containers(
+        self, params: Mapping[str, Any] | None = None, *, list_all: Literal[False] = False
+    ) -> ContainerPage: ...
+
+    @overload
+    async def list_containers(
+        self, params: Mapping[str, Any] | None = None, *, list_all: Literal[True]
+    ) -> tuple[list[Container], int]: ...
+
+    @overload
+    async def list_containers(
+        self, params: Mapping[str, Any] | None = None, *, list_all: bool
+    ) -> ContainerPage | tuple[list[Container], int]: ...
+
+    async def list_containers(
+        self, params: Mapping[str, Any] | None = None, *, list_all: bool = False
+    ) -> ContainerPage | tuple[list[Container], int]:
+        """List the agent's records of containers.
+
+        Operation `list_containers` of the contract.
+
+        Args:
+            params: Filters, such as `{"status": "running", "plugin_release": "ocr_processor@2.0.0"}`, and `page` and
+                `page_size` (int). A filter that is None is left out.
+            list_all: Whether to fetch all pages, 100 rows each unless `params` has a `page_size`. Where they are
+                numbered and their rows counted, several are fetched at a time; see the client's `page_concurrency`.
+
+        Returns:
+            One page: `results` (list of records) and, where the agent says so, `count` (int, of all pages together),
+            `next` and `previous` (str or None, URLs). With `list_all`, the records of all pages and their number.
+
+            A record has `id` (int), `plugin_release` and `status` (str), and, where the agent knows them, `docker_id`,
+            `endpoint` (str or None), `host_port` (int or None), `params`, `metadata` (dict), `labels` (list of str),
+            `created_at` and `updated_at` (str, RFC 3339).
+
+        Raises:
+            ResponseDecodeError: If the pages cannot be right: one has no results, they lead in a circle, or their rows
+                do not add up to the agent's count.
+        """
+        if not list_all:
+            return await self._send(_operations.list_containers(params))
+        async with aclosing(self._pages(_pages.first(params), self._settings.pages_ahead)) as pages:
+            rows = [row async for page in pages for row in page]
+        return rows, len(rows)
+
+    def iter_containers(
+        self, params: Mapping[str, Any] | None = None, *, page_size: int = _pages.PAGE_SIZE
+    ) -> AsyncIterator[Container]:
+        """Iterate over the agent's records of containers, page by page, in the memory of two pages and the rows' ids.
+
+        The next page is fetched while the caller works on the rows of one. An iterator that is left early ends that
+        when it is closed.
+
+        Operation `list_containers` of the contract.
+
+        Args:
+            params: Filters, as for `list_containers`.
+            page_size: How many rows to ask for at once, unless `params` has a `page_size`.
+
+        Returns:
+            An iterator over the records, with the keys that `list_containers` describes.
+
+        Raises:
+            ClientError: If a page does not come; the error says how many rows had come before.
+            ResponseDecodeError: If the pages cannot be right, as for `list_containers`.
+        """
+        return self._rows(_pages.first(params, page_size))
+
+    async def _rows(self, walk: _pages.Walk) -> AsyncIterator[Container]:
+        async with aclosing(self._pages(walk, 1)) as pages:
+            async for page in pages:
+                for row in page:
+                    yield row
+
+    async def _pages(self, walk: _pages.Walk, ahead: int) -> AsyncGenerator[list[Container]]:
+        """Go through pages, of which up to `ahead` are fetched before their turn."""
+        async with Tasks(lambda query: self._send(_operations.list_containers(query))) as pages:
+            while walk.query is not None:
+                try:
+                    rows = walk.take(await pages.page(walk.query))
+                except ClientError as error:
+                    raise _located(error, walk, self.base_url)  # noqa: B904 - the error itself
+                for query in walk.ahead(ahead):
+                    pages.start(query)
+                yield rows
+
+    async def get_container(self, container_id: int) -> Container:
+        """Get a record by its number.
+
+        Operation `get_container` of the contract.
+
+        Args:
+            container_id: The record's number in the agent's database.
+
+        Returns:
+            The record, with the keys that `list_containers` describes.
+
+        Raises:
+            NotFoundError: If there is no such record.
+        """
+        return await self._send(_operations.get_container(container_id))
+
+    async def update_container(self, container_id: int, status: str) -> Container:
+        """Write a status into a record. The container itself is not touched.
+
+        Operation `update_container` of the contract.
+
+        Args:
+            container_id: The record's number in the agent's database.
+            status: The new status.
+
+        Returns:
+            The record as it is now, with the keys that `list_containers` describes.
+
+        Raises:
+            NotFoundError: If there is no such record.
+        """
+        return await self._send(_operations.update_container(container_id, status))
+
+    async def delete_container(self, container_id: int) -> None:
+        """Stop and remove a record's container, if there still is one, and then the record.
+
+        Operation `delete_container` of the contract.
+
+        Args:
+            container_id: The record's number in the agent's database.
+
+        Raises:
+            NotFoundError: If there is no such record.
+        """
+        await self._send(_operations.delete_container(container_id))
+
+
+def _located(error: ClientError, walk: _pages.Walk, base_url: str) -> ClientError:
+    """Return an error that ended a walk, with what was asked for last and how many rows had come before."""
+    return _pages.located(error, walk, _operations.list_containers(walk.query), base_url)

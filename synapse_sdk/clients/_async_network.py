@@ -1,0 +1,220 @@
+"""Sockets for tasks. The cancel scope around the whole call keeps the deadline, so none is kept here.
+
+They are not those of httpcore, which give up what an agent said when it closes before it has read the whole request,
+keep what they read ahead where nobody sees it, and take a third more time.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpcore
+from anyio.abc import ByteStream, SocketAttribute
+from anyio.streams.tls import TLSAttribute, TLSStream
+
+from synapse_sdk.clients._network import is_address
+from synapse_sdk.clients._traffic import KEEP_ALIVE, Traffic, pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from httpcore import AsyncNetworkStream
+
+_BROKEN = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
+
+
+class AsyncBackend(httpcore.AsyncNetworkBackend):
+    """Opens connections that stay alive through silence, under asyncio and trio alike."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> AsyncNetworkStream:
+        """Open a connection to the first address of a host that takes it."""
+        del local_address
+        options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), *KEEP_ALIVE, *(socket_options or [])]
+        reason: Exception | None = None
+        for address in await _addresses(host, port, timeout):
+            try:
+                with _errors(timeout, httpcore.ConnectTimeout, httpcore.ConnectError):
+                    return AsyncStream(_Socket(await _connected(address, options)), timeout)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                reason = error
+        raise reason or httpcore.ConnectError(f"{host} has no address")
+
+
+class AsyncStream(httpcore.AsyncNetworkStream):
+    """A connection whose traffic is followed.
+
+    Args:
+        stream: The connection.
+        connect_timeout: How long to wait for a proxy to open a tunnel, in seconds.
+    """
+
+    def __init__(self, stream: ByteStream, connect_timeout: float | None = None) -> None:
+        self._stream = stream
+        self._traffic = Traffic(connect_timeout)
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what has come, or wait for something to come."""
+        with _errors(self._traffic.reading(timeout), httpcore.ReadTimeout, httpcore.ReadError):
+            try:
+                data = await self._stream.receive(max_bytes)
+            except anyio.EndOfStream:
+                data = b""
+        self._traffic.received(data)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write, in pieces, each of which has the timeout to itself."""
+        if not buffer:
+            return
+        timeout = self._traffic.writing(buffer, timeout)
+        for piece in pieces(buffer):
+            with _errors(timeout, httpcore.WriteTimeout, httpcore.WriteError):
+                await self._stream.send(piece)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> AsyncNetworkStream:
+        """Encrypt the connection."""
+        try:
+            with _errors(timeout, httpcore.ConnectTimeout, httpcore.ConnectError):
+                self._stream = await TLSStream.wrap(
+                    self._stream, hostname=server_hostname, ssl_context=ssl_context, standard_compatible=False
+                )
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+            raise
+        self._traffic.encrypted()
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what the connection knows of itself."""
+        if info == "ssl_object":
+            return self._stream.extra(TLSAttribute.ssl_object, None)
+        if info == "socket":
+            return self._stream.extra(SocketAttribute.raw_socket, None)
+        if info == "is_readable":
+            return self._traffic.has_surplus or self._has_decrypted() or _is_readable(self.get_extra_info("socket"))
+        return None
+
+    def _has_decrypted(self) -> bool:
+        """Return whether more came with the last answer's bytes than was read, which the socket does not show."""
+        encryption = self.get_extra_info("ssl_object")
+        if encryption is None:
+            return False
+        try:
+            encryption.read(1)
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLError:
+            return True
+        return True
+
+
+class _Socket(ByteStream):
+    """A stream on a socket as it is, from which nothing is read that nobody asked for."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        # Not at once, though something may have come: a task that never waits is never cancelled.
+        await anyio.wait_readable(self._sock)
+        while True:
+            with suppress(BlockingIOError):
+                if data := self._sock.recv(max_bytes):
+                    return data
+                raise anyio.EndOfStream
+            await anyio.wait_readable(self._sock)
+
+    async def send(self, item: bytes) -> None:
+        rest = memoryview(item)
+        while rest:
+            try:
+                rest = rest[self._sock.send(rest) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._sock)
+
+    async def send_eof(self) -> None:
+        self._sock.shutdown(socket.SHUT_WR)
+
+    async def aclose(self) -> None:
+        self._sock.close()
+
+    @property
+    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        return {SocketAttribute.raw_socket: lambda: self._sock}
+
+
+@contextmanager
+def _errors(
+    timeout: float | None, over: type[httpcore.TimeoutException], broken: type[httpcore.NetworkError]
+) -> Iterator[None]:
+    """Raise httpcore's errors for what goes wrong in the block, or takes longer than this."""
+    try:
+        with anyio.fail_after(timeout):
+            yield
+    except TimeoutError as error:
+        raise over(str(error)) from error
+    except _BROKEN as error:
+        raise broken(str(error.__cause__ or error)) from error
+
+
+async def _addresses(host: str, port: int, timeout: float | None) -> list[Any]:
+    """Return what the system knows of a host's addresses, each of which has the whole timeout to itself."""
+    if is_address(host):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    try:
+        with anyio.fail_after(timeout):
+            return await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(f"the address of {host} was not found in time") from error
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+
+
+async def _connected(address: Any, options: Iterable[Any]) -> socket.socket:
+    """Return a socket that is connected to an address."""
+    family, kind, protocol, _, target = address
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        for option in options:
+            sock.setsockopt(*option)
+        try:
+            sock.connect(target)
+        except BlockingIOError:
+            await anyio.wait_writable(sock)
+            if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(code, os.strerror(code)) from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _is_readable(sock: socket.socket) -> bool:
+    """Return whether an idle socket has something to say, its end perhaps."""
+    try:
+        sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True

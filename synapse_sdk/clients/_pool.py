@@ -1,0 +1,166 @@
+"""The connections to one agent, which are used again for as long as their peer keeps them open.
+
+httpcore's own pools look at every connection and every waiting request whenever a request comes or goes. This one knows
+that all of them lead to the same place: what is idle, and how many are in use, is all that matters.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+import httpcore
+
+from synapse_sdk.clients._network import DeadlineBackend, stop_of
+from synapse_sdk.clients._stop import Stop, stoppable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from synapse_sdk.clients._route import Route
+
+#: What a call is told that waited for a connection in vain.
+NONE_FREE = "no connection was free in time"
+_CLOSED = "the client is closed"
+
+
+class _Connection(Protocol):
+    """What both kinds of httpcore's connections can tell."""
+
+    def is_closed(self) -> bool: ...
+
+    def is_idle(self) -> bool: ...
+
+    def has_expired(self) -> bool: ...
+
+
+C = TypeVar("C", bound=_Connection)
+
+
+class Idle(Generic[C]):
+    """The connections that nobody uses now. The one that was used last is used first.
+
+    Args:
+        most: How many are kept.
+    """
+
+    def __init__(self, most: int | None) -> None:
+        self._most = sys.maxsize if most is None else most
+        self._connections: deque[C] = deque()
+
+    def take(self) -> tuple[C | None, list[C]]:
+        """Return a connection to use again, if there is one, and those that are to be closed."""
+        useless: list[C] = []
+        found: C | None = None
+        while self._connections and found is None:
+            found = self._connections.pop()
+            if found.has_expired():
+                useless.append(found)
+                found = None
+        while self._connections and self._connections[0].has_expired():
+            useless.append(self._connections.popleft())
+        return found, useless
+
+    def put(self, connection: C, waiting: int) -> list[C]:
+        """Keep a connection that was used, and return those that are to be closed.
+
+        Args:
+            connection: The connection.
+            waiting: How many calls wait for a connection, which are about to take one.
+        """
+        if connection.is_closed() or not connection.is_idle():
+            return [connection]
+        self._connections.append(connection)
+        surplus = len(self._connections) - self._most - waiting
+        return [self._connections.popleft() for _ in range(surplus)]
+
+    def clear(self) -> list[C]:
+        """Return all connections, and keep none."""
+        connections = list(self._connections)
+        self._connections.clear()
+        return connections
+
+
+class Pool:
+    """Connections for threads.
+
+    Args:
+        route: The way to the agent.
+    """
+
+    def __init__(self, route: Route) -> None:
+        self.closed = Stop()
+        self._backend = DeadlineBackend()
+        self._connect: Callable[[], httpcore.ConnectionInterface] = route.connector(
+            httpcore.ConnectionPool, self._backend
+        )
+        self._idle: Idle[httpcore.ConnectionInterface] = Idle(route.limits.max_keepalive_connections)
+        self._changed = threading.Condition()
+        self._free = most_connections(route)
+        self._waiting = 0
+
+    def handle_request(self, request: httpcore.Request) -> tuple[httpcore.Response, httpcore.ConnectionInterface]:
+        """Send a request, and return the answer, with its body to be read, and the connection, to be given back."""
+        self._wait(request.extensions["timeout"]["pool"])
+        connection: httpcore.ConnectionInterface | None = None
+        try:
+            with self._changed:
+                connection, useless = self._idle.take()
+            for one in useless:
+                one.close()
+            connection = connection or self._connect()
+            return connection.handle_request(request), connection
+        except BaseException:
+            self.give_back(connection)
+            raise
+
+    def give_back(self, connection: httpcore.ConnectionInterface | None) -> None:
+        """Take a connection back, or only the right to one."""
+        try:
+            if connection is not None:
+                with self._changed:
+                    useless = [connection] if self.closed.is_set() else self._idle.put(connection, self._waiting)
+                for one in useless:
+                    one.close()
+        finally:
+            with self._changed:
+                self._free += 1
+                self._changed.notify()
+
+    def close(self) -> None:
+        """Close all connections, and wake the calls that wait for one."""
+        self.closed.set()
+        self._wake()
+        self._backend.close()
+
+    def abandon(self) -> None:
+        """Leave the connections to the parent process."""
+        self._backend.abandon()
+
+    def _wait(self, timeout: float) -> None:
+        """Wait until one connection more may be in use."""
+        stop = stop_of(timeout)
+        until = time.monotonic() + timeout
+        with stoppable(stop, self._wake), self._changed:
+            self._waiting += 1
+            try:
+                while not self._free:
+                    if self.closed.is_set() or (stop is not None and stop.is_set()):
+                        raise httpcore.ConnectError(_CLOSED)
+                    if not self._changed.wait(max(0.0, until - time.monotonic())) and time.monotonic() >= until:
+                        raise httpcore.PoolTimeout(NONE_FREE)
+                self._free -= 1
+            finally:
+                self._waiting -= 1
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+def most_connections(route: Route) -> int:
+    """Return how many connections may be in use."""
+    return sys.maxsize if route.limits.max_connections is None else route.limits.max_connections
