@@ -6,14 +6,10 @@ A client of another kind takes part by one more class here and its name in `SHEL
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from anyio.from_thread import start_blocking_portal
-
-from synapse_sdk import AgentClient, AsyncAgentClient
+from tests.kinds import KINDS
 
 #: Half of the time that a retry may wait at most is what it waits.
 CHANCE = 0.5
@@ -46,9 +42,11 @@ class Shell(Protocol):
 class SyncShell:
     """`AgentClient`."""
 
+    kind = "sync"
+
     def __init__(self, base_url: str, nap: Callable[[float], None], **options: Any) -> None:
-        self.client = AgentClient(base_url, **{"verify": _NO_TLS, **options})
-        vars(self.client).update(_sleep=lambda seconds, _stop: nap(seconds), _random=lambda: CHANCE, _wall=lambda: WALL)
+        self.client = KINDS[self.kind](base_url, **{"verify": _NO_TLS, **options})
+        self._replace(_sleep=lambda seconds, _stop: nap(seconds), _random=lambda: CHANCE, _wall=lambda: WALL)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return _call(self.client, name, *args, **kwargs)
@@ -60,50 +58,33 @@ class SyncShell:
     def close(self) -> None:
         self.client.close()
 
+    def _replace(self, **clocks: Callable[..., Any]) -> None:
+        vars(self.client).update(clocks)
 
-class AsyncShell:
-    """`AsyncAgentClient`, in an event loop of its own."""
 
-    backend = "asyncio"
+class AsyncShell(SyncShell):
+    """`AsyncAgentClient` under asyncio."""
 
-    def __init__(self, base_url: str, nap: Callable[[float], None], **options: Any) -> None:
-        async def make() -> AsyncAgentClient:
-            return AsyncAgentClient(base_url, **{"verify": _NO_TLS, **options})
+    kind = "asyncio"
+
+    def _replace(self, **clocks: Callable[..., Any]) -> None:
+        nap = clocks["_sleep"]
 
         async def sleep(seconds: float) -> None:
-            nap(seconds)
+            nap(seconds, None)
 
-        self._loop = ExitStack()
-        self._portal = self._loop.enter_context(start_blocking_portal(self.backend))
-        self.client = self._portal.call(make)
-        vars(self.client).update(_sleep=sleep, _random=lambda: CHANCE, _wall=lambda: WALL)
-
-    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        return self._portal.call(partial(_await, self.client, name, *args, **kwargs))
-
-    def patiently(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        client = self.client.with_options(timeout=30, create_timeout=30, deadline=60)
-        return self._portal.call(partial(_await, client, name, *args, **kwargs))
-
-    def close(self) -> None:
-        self._portal.call(self.client.close)
-        self._loop.close()
+        vars(self.client.inner).update({**clocks, "_sleep": sleep})
 
 
 class TrioShell(AsyncShell):
     """`AsyncAgentClient` under trio."""
 
-    backend = "trio"
+    kind = "trio"
 
 
-def _call(client: AgentClient, name: str, *args: Any, **kwargs: Any) -> Any:
+def _call(client: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     result = getattr(client, name)(*args, **kwargs)
     return list(result) if isinstance(result, Iterator) else result
 
 
-async def _await(client: AsyncAgentClient, name: str, *args: Any, **kwargs: Any) -> Any:
-    result = getattr(client, name)(*args, **kwargs)
-    return [row async for row in result] if isinstance(result, AsyncIterator) else await result
-
-
-SHELLS: dict[str, type[Shell]] = {"sync": SyncShell, "asyncio": AsyncShell, "trio": TrioShell}
+SHELLS: dict[str, type[Shell]] = {shell.kind: shell for shell in (SyncShell, AsyncShell, TrioShell)}

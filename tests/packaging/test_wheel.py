@@ -112,9 +112,7 @@ def use(python: Path, server: HTTPServer) -> None:
     assert json.loads(printed) == {"made": made, "rows": page, "heavy": []}
 
 
-def test_without_extras_the_clients_work_and_import_nothing_of_the_local_agent(
-    plain: Path, server: HTTPServer
-) -> None:
+def test_without_extras_the_clients_work_and_import_nothing_of_the_local_agent(plain: Path, server: HTTPServer) -> None:
     use(plain, server)
 
 
