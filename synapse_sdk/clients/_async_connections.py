@@ -68,7 +68,7 @@ class Waits:
 
 
 class AsyncOwnConnections(httpx.AsyncBaseTransport):
-    """Connections that live until they are closed, or as long as their event loop.
+    """Connections for the tasks of one event loop at a time, that live until they are closed.
 
     Attributes:
         proxy: The URL of the proxy that they go through, without credentials, or None.
@@ -80,8 +80,7 @@ class AsyncOwnConnections(httpx.AsyncBaseTransport):
         self._route = route
         self.proxy = route.proxy_url
         self.waits = Waits()
-        self._loop: object = None
-        self._loops_pool: AsyncPool | None = None
+        self._pool_of_loop: tuple[object, AsyncPool] | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and return the answer with its body still to be read."""
@@ -107,15 +106,14 @@ class AsyncOwnConnections(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections, and wake the calls that wait for them."""
         await self.waits.close()
-        if self._loops_pool is not None and self._loop == current_token():
-            await self._loops_pool.close()
+        await self._pool().close()
 
     def _pool(self) -> AsyncPool:
-        """Return the connections of this event loop. Those of another, which has ended, have ended with it."""
+        """Return the connections of this event loop. Those of one before it end with their last call."""
         loop = current_token()
-        if self._loops_pool is None or self._loop != loop:
-            self._loop, self._loops_pool = loop, AsyncPool(self._route)
-        return self._loops_pool
+        if self._pool_of_loop is None or self._pool_of_loop[0] != loop:
+            self._pool_of_loop = loop, AsyncPool(self._route)
+        return self._pool_of_loop[1]
 
 
 class _Body(httpx.AsyncByteStream):

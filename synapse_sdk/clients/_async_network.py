@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import weakref
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,10 @@ _BROKEN = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.
 
 
 class AsyncBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections that stay alive through silence, under asyncio and trio alike."""
+    """Opens connections that stay alive through silence, under asyncio and trio alike, and knows all that are open."""
+
+    def __init__(self) -> None:
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     async def connect_tcp(
         self,
@@ -46,10 +50,17 @@ class AsyncBackend(httpcore.AsyncNetworkBackend):
         for address in await _addresses(host, port, timeout):
             try:
                 with _errors(timeout, httpcore.ConnectTimeout, httpcore.ConnectError):
-                    return AsyncStream(_Socket(await _connected(address, options)), timeout)
+                    sock = await _connected(address, options)
+                self._sockets.add(sock)
+                return AsyncStream(_Socket(sock), timeout)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 reason = error
         raise reason or httpcore.ConnectError(f"{host} has no address")
+
+    def close(self) -> None:
+        """Close all connections. Nobody may wait for one any more, for whom that would be no end."""
+        for sock in self._sockets:
+            sock.close()
 
 
 class AsyncStream(httpcore.AsyncNetworkStream):

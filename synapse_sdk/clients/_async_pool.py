@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 import anyio
@@ -24,8 +25,11 @@ class AsyncPool:
     """
 
     def __init__(self, route: Route) -> None:
+        backend = AsyncBackend()
+        # An event loop that ends, or a program that never closes its client, leaves no socket open behind it.
+        weakref.finalize(self, backend.close)
         self._connect: Callable[[], httpcore.AsyncConnectionInterface] = route.connector(
-            httpcore.AsyncConnectionPool, AsyncBackend()
+            httpcore.AsyncConnectionPool, backend
         )
         self._idle: Idle[httpcore.AsyncConnectionInterface] = Idle(route.limits.max_keepalive_connections)
         self._free = anyio.Semaphore(most_connections(route), fast_acquire=True)

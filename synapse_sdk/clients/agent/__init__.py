@@ -109,7 +109,7 @@ class AsyncAgentClient(AsyncContainerClientMixin):
 
     It has the same methods with the same parameters, which are awaited (`await client.get_docker_container(...)`,
     `async for record in client.iter_containers()`), the same errors, retries, deadlines and logs. It keeps connections
-    open between calls, may be used by any number of tasks of one event loop, and closes its connections with
+    open between calls, may be used by any number of tasks of one event loop at a time, and closes its connections with
     `await client.close()` or at the end of an `async with` block. A task that is cancelled gives its connection up. An
     event loop after the first one gets connections of its own.
 
