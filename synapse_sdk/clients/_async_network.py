@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import weakref
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ class AsyncBackend(httpcore.AsyncNetworkBackend):
     """Opens connections that stay alive through silence, under asyncio and trio alike, and knows all that are open."""
 
     def __init__(self) -> None:
-        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._open: set[socket.socket] = set()
 
     async def connect_tcp(
         self,
@@ -51,15 +50,15 @@ class AsyncBackend(httpcore.AsyncNetworkBackend):
             try:
                 with _errors(timeout, httpcore.ConnectTimeout, httpcore.ConnectError):
                     sock = await _connected(address, options)
-                self._sockets.add(sock)
-                return AsyncStream(_Socket(sock), timeout)
+                self._open.add(sock)
+                return AsyncStream(_Socket(sock, self._open), timeout)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 reason = error
         raise reason or httpcore.ConnectError(f"{host} has no address")
 
     def close(self) -> None:
         """Close all connections. Nobody may wait for one any more, for whom that would be no end."""
-        for sock in self._sockets:
+        for sock in self._open:
             sock.close()
 
 
@@ -139,10 +138,16 @@ class AsyncStream(httpcore.AsyncNetworkStream):
 
 
 class _Socket(ByteStream):
-    """A stream on a socket as it is, from which nothing is read that nobody asked for."""
+    """A stream on a socket as it is, from which nothing is read that nobody asked for.
 
-    def __init__(self, sock: socket.socket) -> None:
+    Args:
+        sock: The socket.
+        open_sockets: What it is in while it is open.
+    """
+
+    def __init__(self, sock: socket.socket, open_sockets: set[socket.socket]) -> None:
         self._sock = sock
+        self._open = open_sockets
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
         # Not at once, though something may have come: a task that never waits is never cancelled.
@@ -166,6 +171,7 @@ class _Socket(ByteStream):
         self._sock.shutdown(socket.SHUT_WR)
 
     async def aclose(self) -> None:
+        self._open.discard(self._sock)
         self._sock.close()
 
     @property

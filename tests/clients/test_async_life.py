@@ -1,0 +1,385 @@
+"""Tasks: cancellation, event loops, and very many calls at once."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+import ssl
+import threading
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from synapse_sdk import AsyncAgentClient
+from synapse_sdk.exceptions import ClientConnectionError, ClientError, ClientTimeoutError
+from tests.clients.agents import PATIENCE, Agent, Reply, Seen
+from tests.faults.agent import container, good, record
+from tests.faults.server import (
+    BrokenServer,
+    Step,
+    Then,
+    drip,
+    forever,
+    head,
+    late,
+    never_read,
+    response,
+    silence,
+    truncated,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+pytestmark = pytest.mark.anyio
+
+#: Nothing here is encrypted, and to load the system's certificates takes long.
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def agent() -> Iterator[Agent]:
+    with Agent() as agent:
+        yield agent
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_open() -> Iterator[None]:
+    """Hold that a test leaves no socket open."""
+    gc.collect()
+    before = sockets()
+    yield
+    gc.collect()
+    assert sockets() == before
+
+
+def sockets() -> int:
+    """Return how many sockets this process has open."""
+    found = 0
+    for number in Path("/proc/self/fd").iterdir() if Path("/proc/self/fd").is_dir() else ():
+        # The listing's own is gone.
+        with suppress(OSError):
+            found += str(number.readlink()).startswith("socket:")
+    return found
+
+
+def other_tasks() -> int:
+    """Return how many tasks there are beside this one and the test runner's."""
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:
+        import trio
+
+        return trio.lowlevel.current_statistics().tasks_living
+
+
+async def in_thread(wait: Callable[[], Any]) -> Any:
+    return await anyio.to_thread.run_sync(wait)
+
+
+# Cancellation.
+
+CANCELLED: dict[str, tuple[Step, dict[str, bool]]] = {
+    "connects": (good(), {"full": True}),
+    "waits for the answer": (silence(), {}),
+    "reads the head": (drip(response(200, container())), {}),
+    "reads the body": (truncated(response(200, container()), keep=5, then=Then.SILENCE), {}),
+    "reads chunks": (drip(head(200, [("Transfer-Encoding", "chunked")]) + b"1\r\n[\r\n" * 100, at_once=60), {}),
+    "writes": (never_read(), {}),
+    "waits to try again": (Step("busy", lambda line, _: line.send(response(503, headers=[("Retry-After", "50")]))), {}),
+}
+
+
+@pytest.mark.parametrize("state", CANCELLED)
+async def test_a_call_that_is_cancelled_ends_at_once_and_the_next_gets_its_own_answer(state: str) -> None:
+    step, how = CANCELLED[state]
+    with BrokenServer(forever(step), **how) as server:
+        # With a single connection nothing works any more if that is not given back.
+        async with AsyncAgentClient(server.url, limits={"max_connections": 1}, deadline=60, timeout=50) as client:
+            tasks = other_tasks()
+            with anyio.move_on_after(0.2) as scope:
+                await client.create_docker_container("a@1", params={"x": "x" * (8_000_000 if state == "writes" else 1)})
+            assert scope.cancelled_caught
+            assert other_tasks() == tasks
+            server.release()
+            server.play(forever(good()))
+            await in_thread(server.listen)
+            made = await client.create_docker_container("a@2")
+            assert made == {**container(), "plugin_release": "a@2"}
+        # What was cancelled was not sent again.
+        assert Counter(seen.json()["plugin_release"] for seen in server.requests)["a@1"] <= 1
+
+
+async def test_a_call_that_is_cancelled_while_it_waits_for_a_connection_leaves_its_place(agent: Agent) -> None:
+    free = threading.Event()
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path.endswith("/1"):
+            free.wait(PATIENCE)
+        return Reply({"id": int(seen.path.rpartition("/")[2])})
+
+    agent.answer = answer
+    async with AsyncAgentClient(agent.url, limits={"max_connections": 1}) as client:
+        async with anyio.create_task_group() as group:
+            group.start_soon(client.get_container, 1)
+            await in_thread(agent.wait_for_request)
+            with anyio.move_on_after(0.1) as scope:
+                await client.get_container(2)
+            assert scope.cancelled_caught
+            free.set()
+        assert await client.get_container(3) == {"id": 3}
+    assert [seen.path[-1] for seen in agent.seen] == ["1", "3"]
+
+
+async def test_a_call_that_is_cancelled_during_a_handshake_closes_its_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        async with AsyncAgentClient(url, verify=_NO_TLS, limits={"max_connections": 1}) as client:
+            for _ in range(2):
+                with anyio.move_on_after(0.1) as scope:
+                    await client.get_container(1)
+                assert scope.cancelled_caught
+                accepted, _address = await in_thread(listener.accept)
+                with accepted:
+                    accepted.settimeout(PATIENCE)
+                    # What it said first, and then its end.
+                    assert await in_thread(lambda: b"".join(iter(lambda: accepted.recv(65536), b"")))  # noqa: B023
+
+
+async def test_calls_that_are_cancelled_at_any_moment_leave_a_client_that_works(agent: Agent) -> None:
+    agent.answer = lambda seen: Reply({"id": int(seen.path.rpartition("/")[2])})
+    async with AsyncAgentClient(agent.url, limits={"max_connections": 3}) as client:
+        tasks = other_tasks()
+
+        async def call(number: int, seconds: float) -> None:
+            with anyio.move_on_after(seconds):
+                assert await client.get_container(number) == {"id": number}
+
+        for round_ in range(10):
+            async with anyio.create_task_group() as group:
+                for number in range(1, 21):
+                    # Each at another moment, which is what is wanted.
+                    group.start_soon(call, number, 0.0005 * number + 0.0001 * round_)
+        assert other_tasks() == tasks
+        for number in range(1, 21):
+            assert await client.get_container(number) == {"id": number}
+
+
+@pytest.mark.parametrize("all_at_once", [True, False], ids=["list_all", "iter"])
+async def test_pages_that_are_cancelled_leave_no_task_behind(agent: Agent, all_at_once: bool) -> None:
+    page = {"count": 900, "next": "?page=2", "results": [{"id": number} for number in range(100)]}
+    agent.answer = lambda seen: agent.silent(seen) if "page=2" in seen.path else Reply(page)
+    async with AsyncAgentClient(agent.url) as client:
+        tasks = other_tasks()
+        with anyio.move_on_after(0.3) as scope:
+            if all_at_once:
+                await client.list_containers(list_all=True)
+            else:
+                async for _ in client.iter_containers():
+                    pass
+        assert scope.cancelled_caught
+        await settled(lambda: other_tasks() == tasks)
+
+
+async def settled(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so that other tasks have still to do."""
+    with anyio.fail_after(PATIENCE):
+        while not is_so():
+            await anyio.lowlevel.checkpoint()
+
+
+# Closing.
+
+
+async def test_closing_ends_all_calls_that_are_under_way_and_every_connection(agent: Agent) -> None:
+    agent.answer = agent.silent
+    client = AsyncAgentClient(agent.url, limits={"max_connections": 5})
+    tasks = other_tasks()
+    errors: list[ClientError] = []
+
+    async def call() -> None:
+        with pytest.raises(ClientConnectionError, match="client was closed") as caught:
+            await client.create_docker_container("a@1")
+        errors.append(caught.value)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(20):
+            group.start_soon(call)
+        for _ in range(5):
+            await in_thread(agent.wait_for_request)
+        await client.close()
+    assert other_tasks() == tasks
+    # Those whose request was on its way say so, and those that waited for a connection do not.
+    assert sorted(error.may_have_taken_effect for error in errors) == [False] * 15 + [True] * 5
+    assert len(agent.seen) == 5
+    with pytest.raises(RuntimeError, match="is closed"):
+        await client.create_docker_container("a@1")
+    await client.close()
+
+
+async def test_leaving_the_block_closes_and_so_does_an_error_in_it(agent: Agent) -> None:
+    client = AsyncAgentClient(agent.url)
+
+    async def stumble() -> None:
+        async with client:
+            await client.list_docker_containers()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await stumble()
+    with pytest.raises(RuntimeError, match=r"AsyncAgentClient\(base_url='http://127.0.0.1:\d+'\) is closed"):
+        await client.list_docker_containers()
+
+
+async def test_a_client_that_is_dropped_unclosed_leaves_no_socket_open(agent: Agent) -> None:
+    client = AsyncAgentClient(agent.url)
+    await client.list_docker_containers()
+    api = client.api
+    assert (await client.with_options(retries=0).list_docker_containers(), api.get_async_httpx_client().is_closed) == (
+        [],
+        False,
+    )
+    del client, api
+
+
+# Event loops.
+
+
+def test_one_client_serves_one_event_loop_after_the_other(agent: Agent, anyio_backend: str) -> None:
+    client = AsyncAgentClient(agent.url)
+
+    async def use() -> None:
+        await client.list_docker_containers()
+        await client.list_docker_containers()
+
+    for _ in range(3):
+        anyio.run(use, backend=anyio_backend)
+    # Those of an event loop that has ended are not used again.
+    assert [seen.port for seen in agent.seen[::2]] == [seen.port for seen in agent.seen[1::2]]
+    assert len({seen.port for seen in agent.seen}) == 3
+
+    async def close() -> None:
+        await client.close()
+        with pytest.raises(RuntimeError, match="is closed"):
+            await client.list_docker_containers()
+
+    anyio.run(close, backend=anyio_backend)
+
+
+def test_event_loops_in_several_threads_may_share_a_client(agent: Agent, anyio_backend: str) -> None:
+    agent.answer = lambda seen: Reply({"id": int(seen.path.rpartition("/")[2])})
+    client = AsyncAgentClient(agent.url)
+    errors: list[BaseException] = []
+
+    async def use(first: int) -> None:
+        for number in range(first, first + 20):
+            assert await client.get_container(number) == {"id": number}
+
+    def work(first: int) -> None:
+        try:
+            anyio.run(use, first, backend=anyio_backend)
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(1 + 20 * index,)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert errors == []
+    assert len(agent.seen) == 80
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_has_connections_of_its_own(agent: Agent, anyio_backend: str) -> None:
+    client = AsyncAgentClient(agent.url)
+
+    async def use() -> None:
+        await client.list_docker_containers()
+
+    async def use_and_fork() -> None:
+        await client.list_docker_containers()
+        child = os.fork()
+        if not child:
+            # In a thread, which has no event loop yet.
+            thread = threading.Thread(target=anyio.run, args=(use,), kwargs={"backend": anyio_backend})
+            thread.start()
+            thread.join()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        await client.list_docker_containers()
+
+    anyio.run(use_and_fork, backend=anyio_backend)
+    first, childs, second = (seen.port for seen in agent.seen)
+    assert first == second != childs
+
+
+# Very many.
+
+MANY = 1_000
+
+
+async def gathered(calls: list[Callable[[], Awaitable[Any]]]) -> list[Any]:
+    """Return what calls at once return or raise, in their order."""
+    ended: list[Any] = [None] * len(calls)
+
+    async def run(index: int) -> None:
+        try:
+            ended[index] = await calls[index]()
+        except ClientError as error:
+            ended[index] = error
+
+    async with anyio.create_task_group() as group:
+        for index in range(len(calls)):
+            group.start_soon(run, index)
+    return ended
+
+
+async def test_a_thousand_calls_at_once_get_each_its_own_answer_on_a_hundred_connections() -> None:
+    with BrokenServer(forever(good())) as server:
+        async with AsyncAgentClient(server.url, timeout=60) as client:
+            calls: list[Callable[[], Awaitable[Any]]] = [
+                lambda number=number: client.get_container(number) for number in range(1, MANY + 1)
+            ]
+            assert await gathered(calls) == [record(number) for number in range(1, MANY + 1)]
+            # Those that are not kept have been closed.
+            assert len(client._connections._pool()._idle._connections) == 20  # type: ignore[union-attr]
+        assert server.connections <= 100
+        assert len(server.requests) == MANY
+
+
+async def test_a_thousand_calls_at_once_end_at_their_deadline_and_none_is_lost() -> None:
+    with BrokenServer(forever(late(good(), 30))) as server:
+        async with AsyncAgentClient(server.url, timeout=60) as client:
+            tasks = other_tasks()
+            quick = client.with_options(deadline=1)
+            with anyio.fail_after(20):
+                ended = await gathered([lambda: quick.get_container(1)] * MANY)
+            assert Counter(type(error) for error in ended) == {ClientTimeoutError: MANY}
+            assert all("the deadline of 1 s passed" in str(error) for error in ended)
+            assert other_tasks() == tasks
+            server.release()
+            assert await gathered([lambda: client.get_container(7)] * 200) == [record(7)] * 200
+
+
+async def test_a_thousand_calls_at_once_wait_for_a_connection_no_longer_than_they_may() -> None:
+    with BrokenServer(forever(silence())) as server:
+        async with AsyncAgentClient(
+            server.url, timeout={"pool": 0.5, "read": 30}, retries=0, limits={"max_connections": 10}
+        ) as client:
+            quick = client.with_options(deadline=2)
+            ended = await gathered([lambda: quick.get_container(1)] * MANY)
+            texts = Counter(str(error.detail) for error in ended)
+            assert texts == {"no connection was free in time": MANY - 10, "the deadline of 2 s passed": 10}
