@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-others check format generate check-generated lock clean
+.PHONY: help demo test test-others bench check format generate check-generated lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -39,6 +39,13 @@ test-others:  ## run every test on each other Python from 3.11 on that this mach
 	  echo "== Python $$version"; \
 	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version </dev/null || exit 1; \
 	done
+
+$(VENV)/installed-bench: $(VENV)/installed-dev  # what the SDK is measured beside
+	$(PIP) install --constraint constraints.txt --group bench
+	@touch $@
+
+bench: $(VENV)/installed-bench  ## measure the SDK beside others: make bench, or make bench BENCH='calls pages'
+	$(BIN)/python -m benchmarks $(BENCH)
 
 check: $(VENV)/installed-dev check-generated  ## lint, types, the contract, the generated code
 	$(BIN)/ruff check

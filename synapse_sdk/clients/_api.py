@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 import httpx
 from synapse_agent_api import AuthenticatedClient
 
-from synapse_sdk.clients._wire import timeouts_by_method
+from synapse_sdk.clients._call import CLOSED
+from synapse_sdk.clients._wire import Content, timeouts_by_method
 
 if TYPE_CHECKING:
     from synapse_sdk.clients._async_connections import AsyncConnections
@@ -90,8 +91,21 @@ class AsyncApiTransport(httpx.AsyncBaseTransport):
         self._settings = settings
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request."""
-        return await self._connections.handle_async_request(_with_timeouts(request, self._settings))
+        """Send a request, and read the whole answer, until the deadline passes or the client is closed."""
+        waits = self._connections.waits
+        with waits.limited(self._settings.deadline_of(builds=request.method == "POST")):
+            response = await self._connections.handle_async_request(_with_timeouts(request, self._settings))
+            try:
+                content = b"".join([part async for part in cast("httpx.AsyncByteStream", response.stream)])
+            finally:
+                await response.aclose()
+            return httpx.Response(
+                response.status_code,
+                headers=response.headers,
+                stream=Content(content),
+                extensions=response.extensions,
+            )
+        raise httpx.ReadError(CLOSED) if waits.closed else httpx.ReadTimeout("the deadline passed")
 
 
 def share(owner: BaseClient, connections: Connections, settings: Settings) -> SharedApi:

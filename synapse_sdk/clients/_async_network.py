@@ -18,7 +18,7 @@ from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from synapse_sdk.clients._network import is_address
-from synapse_sdk.clients._traffic import KEEP_ALIVE, Traffic, pieces
+from synapse_sdk.clients._traffic import KEEP_ALIVE, Traffic, has_unread, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -70,8 +70,10 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         connect_timeout: How long to wait for a proxy to open a tunnel, in seconds.
     """
 
-    def __init__(self, stream: ByteStream, connect_timeout: float | None = None) -> None:
-        self._stream = stream
+    def __init__(self, stream: _Socket, connect_timeout: float | None = None) -> None:
+        self._socket = stream
+        self._stream: ByteStream = stream
+        self._encryptions: list[ssl.SSLObject] = []
         self._traffic = Traffic(connect_timeout)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -92,6 +94,8 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         for piece in pieces(buffer):
             with _errors(timeout, httpcore.WriteTimeout, httpcore.WriteError):
                 await self._stream.send(piece)
+                if self._socket.unsent is not None:
+                    raise self._socket.unsent
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -110,6 +114,7 @@ class AsyncStream(httpcore.AsyncNetworkStream):
             with anyio.CancelScope(shield=True):
                 await self.aclose()
             raise
+        self._encryptions.append(self._stream.extra(TLSAttribute.ssl_object))
         self._traffic.encrypted()
         return self
 
@@ -120,21 +125,9 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         if info == "socket":
             return self._stream.extra(SocketAttribute.raw_socket, None)
         if info == "is_readable":
-            return self._traffic.has_surplus or self._has_decrypted() or _is_readable(self.get_extra_info("socket"))
+            unread = self._traffic.has_surplus or any(has_unread(encryption) for encryption in self._encryptions)
+            return unread or _is_readable(self.get_extra_info("socket"))
         return None
-
-    def _has_decrypted(self) -> bool:
-        """Return whether more came with the last answer's bytes than was read, which the socket does not show."""
-        encryption = self.get_extra_info("ssl_object")
-        if encryption is None:
-            return False
-        try:
-            encryption.read(1)
-        except ssl.SSLWantReadError:
-            return False
-        except ssl.SSLError:
-            return True
-        return True
 
 
 class _Socket(ByteStream):
@@ -143,9 +136,14 @@ class _Socket(ByteStream):
     Args:
         sock: The socket.
         open_sockets: What it is in while it is open.
+
+    Attributes:
+        unsent: Why something was not sent. It is not raised, since `TLSStream` then reads no more, though the peer may
+            have said why before it closed.
     """
 
     def __init__(self, sock: socket.socket, open_sockets: set[socket.socket]) -> None:
+        self.unsent: OSError | None = None
         self._sock = sock
         self._open = open_sockets
 
@@ -166,6 +164,9 @@ class _Socket(ByteStream):
                 rest = rest[self._sock.send(rest) :]
             except BlockingIOError:
                 await anyio.wait_writable(self._sock)
+            except OSError as error:
+                self.unsent = error
+                return
 
     async def send_eof(self) -> None:
         self._sock.shutdown(socket.SHUT_WR)

@@ -7,6 +7,7 @@ that comes back. Nothing here waits, sends, or looks at a clock.
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
@@ -103,6 +104,12 @@ class Again:
     why: str | None = None
 
 
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> httpx.URL:
+    """Return a URL, which is parsed once while the same is asked for again and again, as who polls does."""
+    return httpx.URL(url)
+
+
 @frozen
 class Call:
     """A call on its way.
@@ -142,7 +149,7 @@ class Call:
         query = f"?{httpx.QueryParams(request.query)}" if request.query else ""
         return cls(
             request=request,
-            url=httpx.URL(f"{settings.base_url}{request.path}{query}"),
+            url=_parsed(f"{settings.base_url}{request.path}{query}"),
             base_url=settings.base_url,
             deadline=now + seconds,
             seconds=seconds,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import httpcore
 
 from synapse_sdk.clients._stop import stoppable
-from synapse_sdk.clients._traffic import KEEP_ALIVE, Traffic, Until, pieces
+from synapse_sdk.clients._traffic import KEEP_ALIVE, Traffic, Until, has_unread, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -176,7 +176,7 @@ class DeadlineStream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Return what the connection knows of itself."""
-        if info == "is_readable" and self._traffic.has_surplus:
+        if info == "is_readable" and (self._traffic.has_surplus or has_unread(self.get_extra_info("ssl_object"))):
             # What httpcore asks of an idle connection, to close one that has something to say.
             return True
         return self._stream.get_extra_info(info)

@@ -68,6 +68,7 @@ class Settings:
             a container is built.
         retries: How often a call may be tried again.
         page_concurrency: How many pages are fetched at a time where all are.
+        json_headers: The headers of requests with a body.
     """
 
     base_url: str
@@ -78,6 +79,11 @@ class Settings:
     deadline: float | None
     retries: int
     page_concurrency: int
+    json_headers: httpx.Headers = field(init=False, repr=False, eq=False)
+
+    @json_headers.default
+    def _json_headers(self) -> httpx.Headers:
+        return httpx.Headers([*self.headers.raw, (b"Content-Type", b"application/json")])
 
     @property
     def pages_ahead(self) -> int:

@@ -27,12 +27,14 @@ HTTPCORE_ERRORS = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.Pr
 def wire_request(call: Call, settings: Settings, now: float, stop: Stop | None = None) -> httpx.Request:
     """Return what goes over the wire for an attempt, without the credentials."""
     waits = timeouts(settings, call.deadline, now, builds=call.request.builds, stop=stop)
-    method, headers, extensions = call.request.method, settings.headers, {"timeout": waits}
-    if call.request.body is None:
-        return httpx.Request(method, call.url, headers=headers, extensions=extensions)
-    content = encode_json(call.request.body)
-    headers = httpx.Headers([*headers.raw, (b"Content-Type", b"application/json")])
-    return httpx.Request(method, call.url, headers=headers, content=content, extensions=extensions)
+    body = call.request.body
+    return httpx.Request(
+        call.request.method,
+        call.url,
+        headers=settings.headers if body is None else settings.json_headers,
+        content=None if body is None else encode_json(body),
+        extensions={"timeout": waits},
+    )
 
 
 def timeouts(
@@ -56,34 +58,59 @@ def was_written(request: httpx.Request) -> bool:
     return isinstance(until, Until) and until.wrote
 
 
-def answer(response: httpx.Response, raw: bytearray, broken: Exception | None, most: int) -> Answer:
+class Body:
+    """An answer's body as it comes, which is not copied while it does.
+
+    Args:
+        most: How much of it is needed, in bytes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether more has come than is needed."""
+        return self._size > self.most
+
+    def append(self, part: bytes) -> None:
+        """Take what has come."""
+        self._parts.append(part)
+        self._size += len(part)
+
+    def whole(self) -> bytes:
+        """Return what has come."""
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+
+def answer(response: httpx.Response, body: Body, broken: Exception | None) -> Answer:
     """Return what came back.
 
     Args:
         response: The answer, whose body has been read.
-        raw: Its body as it came, as far as it came.
+        body: Its body, as far as it came.
         broken: Why no more of it came.
-        most: How much of the body is needed, decompressed.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
-    content = bytes(raw)
-    if "content-encoding" in headers:
-        content, undecodable = _decompressed(response, content, most)
-        broken = broken or undecodable
-    return Answer(response.status_code, headers, content, broken)
+    if "content-encoding" not in headers:
+        return Answer(response.status_code, headers, body.whole(), broken)
+    content, undecodable = _decompressed(response, body)
+    return Answer(response.status_code, headers, content, broken or undecodable)
 
 
-def _decompressed(response: httpx.Response, raw: bytes, most: int) -> tuple[bytes, Exception | None]:
-    content = bytearray()
-    again = httpx.Response(response.status_code, headers=response.headers, stream=Content(raw))
+def _decompressed(response: httpx.Response, body: Body) -> tuple[bytes, Exception | None]:
+    decompressed = Body(body.most)
+    again = httpx.Response(response.status_code, headers=response.headers, stream=Content(body.whole()))
     try:
         for part in again.iter_bytes():
-            content += part
-            if len(content) > most:
+            decompressed.append(part)
+            if decompressed.is_enough:
                 break
     except httpx.DecodingError as error:
-        return bytes(content), error
-    return bytes(content), None
+        return decompressed.whole(), error
+    return decompressed.whole(), None
 
 
 class Content(httpx.SyncByteStream, httpx.AsyncByteStream):

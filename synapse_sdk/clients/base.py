@@ -21,7 +21,7 @@ from synapse_sdk.clients._connections import make_connections
 from synapse_sdk.clients._gate import ClosedError
 from synapse_sdk.clients._redirect import origin
 from synapse_sdk.clients._settings import sends_token_in_the_clear
-from synapse_sdk.clients._wire import answer, wire_request
+from synapse_sdk.clients._wire import Body, answer, wire_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -192,22 +192,21 @@ class BaseClient(_Client):
         except Exception as error:  # noqa: BLE001 - a transport that the program brought may raise anything
             sent = connections.was_sent(request, error)
             return Silence(connections.redacted(error), sent=sent, proxy=connections.proxy)
-        most = call.most_needed(response.status_code)
-        content = bytearray()
+        body = Body(call.most_needed(response.status_code))
         broken: Exception | None = None
         try:
             for part in cast("httpx.SyncByteStream", response.stream):
-                content += part
+                body.append(part)
                 # The SDK's own connections keep the deadline; what a program brought may not.
                 if self._monotonic() >= call.deadline:
                     broken = httpx.ReadTimeout("the deadline passed")
-                if broken or len(content) > most:
+                if broken or body.is_enough:
                     break
         except Exception as error:  # noqa: BLE001 - see above
             broken = connections.redacted(error)
         finally:
             response.close()
-        return answer(response, content, broken, most)
+        return answer(response, body, broken)
 
     def _is_over(self, stop: Stop | None) -> bool:
         return self._connections.closed.is_set() or (stop is not None and stop.is_set())
@@ -303,16 +302,15 @@ class AsyncBaseClient(_Client):
         request = wire_request(call, self._settings, self._monotonic())
         connections = self._connections
         response: httpx.Response | None = None
-        most = 0
-        content = bytearray()
+        body = Body(0)
         broken: Exception | None = None
         with connections.waits.limited(call.deadline - self._monotonic()) as scope:
             try:
                 response = await connections.handle_async_request(request)
-                most = call.most_needed(response.status_code)
+                body = Body(call.most_needed(response.status_code))
                 async for part in cast("httpx.AsyncByteStream", response.stream):
-                    content += part
-                    if len(content) > most:
+                    body.append(part)
+                    if body.is_enough:
                         # Not `break`, which leaves generators unfinished, of which trio warns.
                         scope.cancel()
             except ClosedError:
@@ -322,10 +320,10 @@ class AsyncBaseClient(_Client):
             finally:
                 if response is not None:
                     await response.aclose()
-        if scope.cancelled_caught and len(content) <= most:
+        if scope.cancelled_caught and not body.is_enough:
             broken = httpx.ReadTimeout("the deadline passed")
         if response is not None:
-            return answer(response, content, broken, most)
+            return answer(response, body, broken)
         reason = cast("Exception", broken)  # without an answer there is one
         return Silence(reason, sent=connections.was_sent(request, reason), proxy=connections.proxy)
 
