@@ -50,6 +50,8 @@ class Waits:
         """End what is waited for in the block after some seconds, or when the client is closed."""
         with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
             self._scopes.add(scope)
+            if self.closed:
+                scope.cancel()
             try:
                 yield scope
             finally:
@@ -61,7 +63,7 @@ class Waits:
         """End everything that is waited for, and return when it has ended."""
         self.closed = True
         if self._scopes:
-            self._over = anyio.Event()
+            self._over = self._over or anyio.Event()
             for scope in self._scopes:
                 scope.cancel()
             await self._over.wait()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from synapse_sdk.clients._network import is_address
 from synapse_sdk.clients._traffic import KEEP_ALIVE, Traffic, has_unread, pieces
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from httpcore import AsyncNetworkStream
@@ -196,9 +196,9 @@ def _errors(
 
 async def _addresses(host: str, port: int, timeout: float | None) -> list[Any]:
     """Return what the system knows of a host's addresses, each of which has the whole timeout to itself."""
-    if is_address(host):
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     try:
+        if is_address(host):
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         with anyio.fail_after(timeout):
             return await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except TimeoutError as error:

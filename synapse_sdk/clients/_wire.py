@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import httpcore
 import httpx
@@ -151,12 +151,13 @@ def httpcore_url(url: httpx.URL) -> httpcore.URL:
 
 
 def httpcore_request(request: httpx.Request, headers: Sequence[tuple[bytes, bytes]]) -> httpcore.Request:
-    """Return a request whose body is there in httpcore's type, with these headers."""
+    """Return a request in httpcore's type, with these headers."""
+    is_there = isinstance(request.stream, httpx.ByteStream)
     return httpcore.Request(
         request.method,
         httpcore_url(request.url),
         headers=headers,
-        content=Content(request.content),
+        content=cast("Content", Content(request.content) if is_there else request.stream),
         extensions=request.extensions,
     )
 
