@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from synapse_sdk import AgentClient
 from tests.contract import check_request
 
 if TYPE_CHECKING:
@@ -42,9 +41,3 @@ def server(httpserver: HTTPServer, request: pytest.FixtureRequest) -> Iterator[H
         return
     for seen, _ in httpserver.log:
         check_request(seen)
-
-
-@pytest.fixture
-def client(server: HTTPServer) -> Iterator[AgentClient]:
-    with AgentClient(server.url_for(""), "t0ken") as client:
-        yield client

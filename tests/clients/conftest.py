@@ -6,9 +6,30 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from tests.kinds import KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pytest_httpserver import HTTPServer
+
+    from synapse_sdk import AgentClient
+    from tests.kinds import Connect
+
+
+@pytest.fixture(params=KINDS)
+def connect(request: pytest.FixtureRequest) -> Connect:
+    """Makes a client from the arguments of `AgentClient`. A test that takes this, or `client`, runs with each kind."""
+    connect: Connect = KINDS[request.param]
+    return connect
+
+
+@pytest.fixture
+def client(server: HTTPServer, connect: Connect) -> Iterator[AgentClient]:
+    """A client of the server."""
+    with connect(server.url_for(""), "t0ken") as client:
+        yield client
 
 
 @pytest.fixture

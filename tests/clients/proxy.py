@@ -62,9 +62,14 @@ class Proxy:
         self._threads = [threading.Thread(target=self._accept)]
 
     @property
+    def port(self) -> int:
+        """The port on which it listens."""
+        return int(self._listener.getsockname()[1])
+
+    @property
     def address(self) -> str:
         """Its host and port."""
-        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:

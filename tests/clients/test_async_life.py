@@ -10,6 +10,7 @@ import ssl
 import threading
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ from tests.faults.server import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 pytestmark = pytest.mark.anyio
 
@@ -83,6 +84,11 @@ def other_tasks() -> int:
         import trio
 
         return trio.lowlevel.current_statistics().tasks_living
+
+
+async def number_of(client: AsyncAgentClient, number: int) -> Any:
+    """Return what comes for a record."""
+    return await client.get_container(number)
 
 
 async def in_thread(wait: Callable[[], Any]) -> Any:
@@ -139,7 +145,7 @@ async def test_a_call_that_is_cancelled_while_it_waits_for_a_connection_leaves_i
                 await client.get_container(2)
             assert scope.cancelled_caught
             free.set()
-        assert await client.get_container(3) == {"id": 3}
+        assert await number_of(client, 3) == {"id": 3}
     assert [seen.path[-1] for seen in agent.seen] == ["1", "3"]
 
 
@@ -165,7 +171,7 @@ async def test_calls_that_are_cancelled_at_any_moment_leave_a_client_that_works(
 
         async def call(number: int, seconds: float) -> None:
             with anyio.move_on_after(seconds):
-                assert await client.get_container(number) == {"id": number}
+                assert await number_of(client, number) == {"id": number}
 
         for round_ in range(10):
             async with anyio.create_task_group() as group:
@@ -174,7 +180,7 @@ async def test_calls_that_are_cancelled_at_any_moment_leave_a_client_that_works(
                     group.start_soon(call, number, 0.0005 * number + 0.0001 * round_)
         assert other_tasks() == tasks
         for number in range(1, 21):
-            assert await client.get_container(number) == {"id": number}
+            assert await number_of(client, number) == {"id": number}
 
 
 @pytest.mark.parametrize("all_at_once", [True, False], ids=["list_all", "iter"])
@@ -285,7 +291,7 @@ def test_event_loops_in_several_threads_may_share_a_client(agent: Agent, anyio_b
 
     async def use(first: int) -> None:
         for number in range(first, first + 20):
-            assert await client.get_container(number) == {"id": number}
+            assert await number_of(client, number) == {"id": number}
 
     def work(first: int) -> None:
         try:
@@ -331,7 +337,7 @@ def test_a_forked_child_has_connections_of_its_own(agent: Agent, anyio_backend: 
 MANY = 1_000
 
 
-async def gathered(calls: list[Callable[[], Awaitable[Any]]]) -> list[Any]:
+async def gathered(calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
     """Return what calls at once return or raise, in their order."""
     ended: list[Any] = [None] * len(calls)
 
@@ -350,9 +356,7 @@ async def gathered(calls: list[Callable[[], Awaitable[Any]]]) -> list[Any]:
 async def test_a_thousand_calls_at_once_get_each_its_own_answer_on_a_hundred_connections() -> None:
     with BrokenServer(forever(good())) as server:
         async with AsyncAgentClient(server.url, timeout=60) as client:
-            calls: list[Callable[[], Awaitable[Any]]] = [
-                lambda number=number: client.get_container(number) for number in range(1, MANY + 1)
-            ]
+            calls = [partial(client.get_container, number) for number in range(1, MANY + 1)]
             assert await gathered(calls) == [record(number) for number in range(1, MANY + 1)]
             # Those that are not kept have been closed.
             assert len(client._connections._pool()._idle._connections) == 20  # type: ignore[union-attr]

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import frozen
 
-from synapse_sdk import AgentClient
 from tests.contract import example
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_httpserver import HTTPServer
+
+    from synapse_sdk import AgentClient
+    from tests.kinds import Connect
 
 DOCKER_ID = "abc123def456"
 
@@ -155,13 +157,13 @@ def test_a_call_is_one_request_of_the_documented_method_path_query_and_body(
 
 @each_call
 def test_a_call_carries_the_token_verbatim_and_the_user_and_tenant_as_tokens(
-    server: HTTPServer, client: AgentClient, call: Call
+    connect: Connect, server: HTTPServer, client: AgentClient, call: Call
 ) -> None:
     answer(server, call)
     answer(server, call)
-    with AgentClient(client.base_url, "s3cret", user_token="u5er", tenant="acme") as other:
+    with connect(client.base_url, "s3cret", user_token="u5er", tenant="acme") as other:
         other_answer = call.make(other)
-    with AgentClient(client.base_url) as anonymous:
+    with connect(client.base_url) as anonymous:
         assert call.make(anonymous) == other_answer
     (full, _), (bare, _) = server.log
     assert full.headers["Authorization"] == "s3cret"

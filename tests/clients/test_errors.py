@@ -16,6 +16,8 @@ from tests.contract import example
 if TYPE_CHECKING:
     from pytest_httpserver import HTTPServer
 
+    from tests.kinds import Connect
+
 DOCKER_ID = "abc123def456"
 PATH = f"/containers/docker/{DOCKER_ID}"
 
@@ -43,7 +45,7 @@ def test_every_status_that_is_no_success_is_an_error_with_the_status_and_the_age
     body = json.dumps({"detail": "the agent's own words", "code": 7})
     server.expect_request(PATH).respond_with_data(body, status=status, content_type="application/json")
     with pytest.raises(exceptions.ClientError) as caught:
-        client.get_docker_container(DOCKER_ID)
+        client.with_options(retries=0).get_docker_container(DOCKER_ID)
     error = caught.value
     assert type(error) is kind
     assert error.status_code == status
@@ -163,9 +165,11 @@ def test_a_request_that_changes_something_says_whether_it_may_have_taken_effect(
         client.create_docker_container("a@1")
 
 
-def test_an_agent_that_is_not_there_is_a_connection_error_that_says_what_was_asked_of_whom(closed_port: int) -> None:
+def test_an_agent_that_is_not_there_is_a_connection_error_that_says_what_was_asked_of_whom(
+    connect: Connect, closed_port: int
+) -> None:
     url = f"http://127.0.0.1:{closed_port}"
-    with AgentClient(url) as client, pytest.raises(exceptions.ClientConnectionError) as caught:
+    with connect(url) as client, pytest.raises(exceptions.ClientConnectionError) as caught:
         client.create_docker_container("a@1")
     assert type(caught.value) is exceptions.ClientConnectionError
     assert caught.value.status_code is None
@@ -178,9 +182,9 @@ def test_an_agent_that_is_not_there_is_a_connection_error_that_says_what_was_ask
     assert isinstance(caught.value.__cause__, httpx.ConnectError)
 
 
-def test_a_create_waits_by_a_time_of_its_own(silent_url: str) -> None:
+def test_a_create_waits_by_a_time_of_its_own(connect: Connect, silent_url: str) -> None:
     with (
-        AgentClient(silent_url, timeout=30, create_timeout=0.2) as client,
+        connect(silent_url, timeout=30, create_timeout=0.2) as client,
         pytest.raises(exceptions.ClientTimeoutError) as caught,
     ):
         client.create_docker_container("a@1")

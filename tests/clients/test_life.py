@@ -23,9 +23,12 @@ from synapse_agent_api.api.docker_containers import list_docker_containers
 from synapse_sdk import AgentClient
 from synapse_sdk.exceptions import ClientConnectionError, ClientError, ClientResponseIncompleteError, NotFoundError
 from tests.clients.agents import PATIENCE, Agent, Reply, Seen
+from tests.kinds import generated, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.kinds import Connect
 
 ROOT = Path(__file__).parents[2]
 PROMPTLY = 2.0
@@ -110,7 +113,7 @@ def latch() -> Iterator[Latch]:
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
 def test_closing_wakes_a_call_that_waits_for_a_silent_agent_and_it_is_not_tried_again(
-    method: str, secure: bool, tmp_path: Path
+    connect: Connect, method: str, secure: bool, tmp_path: Path
 ) -> None:
     tls = None
     options: dict[str, Any] = {}
@@ -122,7 +125,7 @@ def test_closing_wakes_a_call_that_waits_for_a_silent_agent_and_it_is_not_tried_
         options["verify"] = tmp_path / "bundle.pem"
     with Agent(tls=tls) as agent:
         agent.answer = agent.silent
-        client = AgentClient(agent.url, **options)
+        client = connect(agent.url, **options)
         calls: dict[str, Callable[[], Any]] = {
             "GET": partial(client.get_container, 1),
             "POST": partial(client.create_docker_container, "a@1"),
@@ -141,10 +144,10 @@ def test_closing_wakes_a_call_that_waits_for_a_silent_agent_and_it_is_not_tried_
     assert ended.error.attempts == len(agent.seen) == 1
 
 
-def test_closing_wakes_a_call_whose_answer_has_come_in_part(agent: Agent) -> None:
+def test_closing_wakes_a_call_whose_answer_has_come_in_part(connect: Connect, agent: Agent) -> None:
     # More is announced than comes.
     agent.answer = lambda _seen: Reply(b"[", headers={"Content-Length": "9"})
-    client = AgentClient(agent.url)
+    client = connect(agent.url)
     with Latch("httpcore.http11", "receive_response_body.started") as latch:
         call = CallInThread(client.list_docker_containers)
         assert latch.logged.wait(PATIENCE)
@@ -152,14 +155,13 @@ def test_closing_wakes_a_call_whose_answer_has_come_in_part(agent: Agent) -> Non
     assert len(agent.seen) == 1
 
 
-def test_closing_wakes_a_call_that_waits_for_a_connection_to_be_free(agent: Agent) -> None:
+def test_closing_wakes_a_call_that_waits_for_a_connection_to_be_free(connect: Connect, agent: Agent) -> None:
     agent.answer = agent.silent
-    client = AgentClient(agent.url, limits={"max_connections": 1}, timeout={"read": 6, "pool": 6}, retries=0)
+    client = connect(agent.url, limits={"max_connections": 1}, timeout={"read": 6, "pool": 6}, retries=0)
     first = CallInThread(client.list_docker_containers)
     agent.wait_for_request()
     others = [CallInThread(client.list_docker_containers) for _ in range(3)]
-    pool = client._connections._pool  # type: ignore[union-attr]
-    wait_until(lambda: pool._waiting == 3)
+    wait_until(lambda: pool(client)._waiting == 3)
     closed = time.monotonic()
     client.close()
     for call in (first, *others):
@@ -189,9 +191,11 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_closing_ends_a_call_that_waits_to_try_again_and_it_is_not_tried_again(agent: Agent, latch: Latch) -> None:
+def test_closing_ends_a_call_that_waits_to_try_again_and_it_is_not_tried_again(
+    connect: Connect, agent: Agent, latch: Latch
+) -> None:
     agent.answer = lambda _seen: Reply({"detail": "busy"}, 503, {"Retry-After": "30"})
-    client = AgentClient(agent.url)
+    client = connect(agent.url)
     call = CallInThread(client.list_docker_containers)
     assert latch.logged.wait(PATIENCE)
     close(client, call)
@@ -199,11 +203,11 @@ def test_closing_ends_a_call_that_waits_to_try_again_and_it_is_not_tried_again(a
 
 
 def test_closing_during_a_wait_does_not_hide_that_an_earlier_attempt_may_have_taken_effect(
-    agent: Agent, latch: Latch
+    connect: Connect, agent: Agent, latch: Latch
 ) -> None:
     # A delete whose answer a gateway lost.
     agent.answer = lambda _seen: Reply({"detail": "gateway"}, 502, {"Retry-After": "30"})
-    client = AgentClient(agent.url)
+    client = connect(agent.url)
     call = CallInThread(partial(client.delete_container, 1))
     assert latch.logged.wait(PATIENCE)
     client.close()
@@ -212,9 +216,11 @@ def test_closing_during_a_wait_does_not_hide_that_an_earlier_attempt_may_have_ta
     assert error.may_have_taken_effect
 
 
-def test_closing_at_any_moment_ends_every_call_with_an_error_of_the_sdk_or_as_closed(agent: Agent) -> None:
+def test_closing_at_any_moment_ends_every_call_with_an_error_of_the_sdk_or_as_closed(
+    connect: Connect, agent: Agent
+) -> None:
     for round_ in range(15):
-        client = AgentClient(agent.url)
+        client = connect(agent.url)
         started = threading.Barrier(5)
 
         def work(client: AgentClient = client, started: threading.Barrier = started) -> None:
@@ -235,8 +241,8 @@ def test_closing_at_any_moment_ends_every_call_with_an_error_of_the_sdk_or_as_cl
             assert "closed" in str(ended.error)
 
 
-def test_every_call_on_a_closed_client_says_which_client_is_closed(agent: Agent) -> None:
-    client = AgentClient(agent.url, "t0ken")
+def test_every_call_on_a_closed_client_says_which_client_is_closed(connect: Connect, agent: Agent) -> None:
+    client = connect(agent.url, "t0ken")
     copy = client.with_options(retries=0)
     pages = client.iter_containers()
     client.close()
@@ -257,23 +263,37 @@ def test_every_call_on_a_closed_client_says_which_client_is_closed(agent: Agent)
     for call in calls:
         with pytest.raises(RuntimeError) as caught:
             call()
-        assert str(caught.value) == f"AgentClient(base_url='{agent.url}') is closed"
+        assert str(caught.value) == f"{client!r} is closed"
     assert agent.seen == []
 
 
-def test_the_api_of_a_closed_client_opens_no_connection_again(agent: Agent) -> None:
-    with AgentClient(agent.url) as client:
+def test_the_api_of_a_closed_client_opens_no_connection_again(connect: Connect, agent: Agent) -> None:
+    with connect(agent.url) as client:
         api = client.api
     with pytest.raises((RuntimeError, httpx.TransportError), match="closed"):
-        list_docker_containers.sync(client=api)
+        generated(list_docker_containers, client)
+    assert client.api is api
     assert agent.seen == []
+
+
+def test_closing_wakes_a_call_of_the_api(connect: Connect, agent: Agent) -> None:
+    agent.answer = agent.silent
+    client = connect(agent.url)
+    call = CallInThread(partial(generated, list_docker_containers, client))
+    agent.wait_for_request()
+    closed = time.monotonic()
+    client.close()
+    ended = call.end()
+    assert ended.when - closed < PROMPTLY
+    assert isinstance(ended.error, httpx.TransportError)
+    assert not isinstance(ended.error, httpx.TimeoutException)
 
 
 # Copies.
 
 
-def test_a_copy_uses_the_same_connection_and_closing_it_closes_nothing(agent: Agent) -> None:
-    with AgentClient(agent.url, "t0ken", headers={"X-Team": "blue"}) as client:
+def test_a_copy_uses_the_same_connection_and_closing_it_closes_nothing(connect: Connect, agent: Agent) -> None:
+    with connect(agent.url, "t0ken", headers={"X-Team": "blue"}) as client:
         client.list_docker_containers()
         with client.with_options(headers={"x-team": "red", "X-Job": "7"}, timeout=5, retries=0) as copy:
             copy.list_docker_containers()
@@ -287,9 +307,9 @@ def test_a_copy_uses_the_same_connection_and_closing_it_closes_nothing(agent: Ag
     assert {seen.headers["authorization"] for seen in agent.seen} == {"t0ken"}
 
 
-def test_the_original_keeps_its_options(agent: Agent) -> None:
+def test_the_original_keeps_its_options(connect: Connect, agent: Agent) -> None:
     agent.answer = lambda _seen: Reply({"detail": "busy"}, 503, {"Retry-After": "0"})
-    with AgentClient(agent.url, retries=1, timeout=7, deadline=8, create_timeout=9) as client:
+    with connect(agent.url, retries=1, timeout=7, deadline=8, create_timeout=9) as client:
         before = client._settings
         copy = client.with_options(retries=4, timeout={"read": 1}, deadline=2, create_timeout=3, headers={"X": "y"})
         assert client._settings is before
@@ -301,11 +321,13 @@ def test_the_original_keeps_its_options(agent: Agent) -> None:
         assert (copy._settings.deadline, copy._settings.create_timeout) == (2, 3)
 
 
-def test_a_copy_without_options_is_as_its_original_and_a_wrong_option_is_refused(agent: Agent) -> None:
-    with AgentClient(agent.url) as client:
+def test_a_copy_without_options_is_as_its_original_and_a_wrong_option_is_refused(
+    connect: Connect, agent: Agent
+) -> None:
+    with connect(agent.url) as client:
         assert client.with_options()._settings == client._settings
         assert repr(client.with_options()) == repr(client)
-        assert type(client.with_options()) is AgentClient
+        assert type(client.with_options()) is type(client)
         with pytest.raises(ValueError, match="retries must be at least 0"):
             client.with_options(retries=-1)
         with pytest.raises(ValueError, match="headers must not hold Authorization"):
@@ -327,11 +349,11 @@ def test_a_copy_works_after_its_original_is_gone(agent: Agent) -> None:
     connections.close()
 
 
-def test_a_copys_api_sends_the_copys_headers_on_the_same_connection(agent: Agent) -> None:
-    with AgentClient(agent.url, "t0ken", headers={"X-Team": "blue"}) as client:
+def test_a_copys_api_sends_the_copys_headers_on_the_same_connection(connect: Connect, agent: Agent) -> None:
+    with connect(agent.url, "t0ken", headers={"X-Team": "blue"}) as client:
         copy = client.with_options(headers={"X-Team": "red"})
         for one in (client, copy, client):
-            list_docker_containers.sync(client=one.api)
+            generated(list_docker_containers, one)
     assert [seen.headers["x-team"] for seen in agent.seen] == ["blue", "red", "blue"]
     assert len(ports(agent)) == 1
 

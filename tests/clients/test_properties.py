@@ -20,6 +20,7 @@ from synapse_sdk.clients._call import Again, Answer, Call, Moment, Outcome, Sile
 from synapse_sdk.clients._request import Request, Shape
 from synapse_sdk.clients._settings import make_settings
 from tests.clients.agents import Agent, Reply
+from tests.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,9 +58,9 @@ def agent() -> Iterator[Agent]:
         yield agent
 
 
-@pytest.fixture(scope="module")
-def client(agent: Agent) -> Iterator[AgentClient]:
-    with AgentClient(f"{agent.url}/prefix") as client:
+@pytest.fixture(scope="module", params=KINDS)
+def client(request: pytest.FixtureRequest, agent: Agent) -> Iterator[AgentClient]:
+    with KINDS[request.param](f"{agent.url}/prefix") as client:
         yield client
 
 

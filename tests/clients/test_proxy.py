@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import socket
 import ssl
 import time
 import traceback
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from synapse_sdk import AgentClient
 from synapse_sdk.clients._route import environment_proxy
 from synapse_sdk.exceptions import ClientConnectionError, ClientError, ClientTimeoutError, HTTPError
 from tests.clients.agents import Agent, Reply
@@ -21,11 +23,10 @@ from tests.clients.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import trustme
 
-    from synapse_sdk.clients._network import DeadlineBackend
+    from tests.kinds import Connect
 
 NAME = "agent.example.com"
 
@@ -50,16 +51,16 @@ def at(url: str, user: str) -> str:
 
 
 @pytest.mark.parametrize("form", [str, httpx.URL, httpx.Proxy])
-def test_a_proxy_is_given_as_a_url_or_as_httpxs_proxy(agent: Agent, form: Any) -> None:
-    with Proxy() as proxy, AgentClient(agent.url, "t0ken", proxy=form(proxy.url)) as client:
+def test_a_proxy_is_given_as_a_url_or_as_httpxs_proxy(connect: Connect, agent: Agent, form: Any) -> None:
+    with Proxy() as proxy, connect(agent.url, "t0ken", proxy=form(proxy.url)) as client:
         assert client.list_docker_containers() == []
     assert [asked.line for asked in proxy.asked] == [f"GET {agent.url}/containers/docker/ HTTP/1.1"]
     assert [seen.headers["authorization"] for seen in agent.seen] == ["t0ken"]
 
 
-def test_a_call_with_a_body_goes_through_a_proxy_whole(agent: Agent) -> None:
+def test_a_call_with_a_body_goes_through_a_proxy_whole(connect: Connect, agent: Agent) -> None:
     agent.answer = lambda _seen: Reply({"id": "abc"}, 201)
-    with Proxy() as proxy, AgentClient(f"{agent.url}/prefix", proxy=proxy.url) as client:
+    with Proxy() as proxy, connect(f"{agent.url}/prefix", proxy=proxy.url) as client:
         client.create_docker_container("a@1", params={"text": "x" * 200_000})
     [seen] = agent.seen
     assert (seen.method, seen.path) == ("POST", "/prefix/containers/docker/")
@@ -69,80 +70,88 @@ def test_a_call_with_a_body_goes_through_a_proxy_whole(agent: Agent) -> None:
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
 def test_the_environment_names_the_proxy_of_plain_http(
-    agent: Agent, monkeypatch: pytest.MonkeyPatch, variable: str
+    connect: Connect, agent: Agent, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     # Where this is set, a program runs as a CGI script, and HTTP_PROXY is a header of whoever asks.
     monkeypatch.delenv("REQUEST_METHOD", raising=False)
     with Proxy() as proxy:
         monkeypatch.setenv(variable, proxy.url)
-        with AgentClient(agent.url) as client:
+        with connect(agent.url) as client:
             assert client.list_docker_containers() == []
     assert len(proxy.asked) == len(agent.seen) == 1
 
 
 @pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY", "all_proxy"])
 def test_the_environment_names_the_proxy_of_https(
-    secure_agent: Agent, bundle: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+    connect: Connect, secure_agent: Agent, bundle: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     with Proxy() as proxy:
         monkeypatch.setenv(variable, proxy.address)
-        with AgentClient(secure_agent.url, verify=bundle) as client:
+        with connect(secure_agent.url, verify=bundle) as client:
             assert client.list_docker_containers() == []
     assert [asked.line for asked in proxy.asked] == [f"CONNECT 127.0.0.1:{secure_agent.port} HTTP/1.1"]
 
 
 @pytest.mark.parametrize("hosts", ["127.0.0.1", "example.org,127.0.0.1", "*", "{agent}"])
-def test_no_proxy_excepts_hosts(agent: Agent, monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+def test_no_proxy_excepts_hosts(connect: Connect, agent: Agent, monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
     with Proxy() as proxy:
         monkeypatch.setenv("all_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", hosts.format(agent=f"127.0.0.1:{agent.port}"))
-        with AgentClient(agent.url) as client:
+        with connect(agent.url) as client:
             assert client.list_docker_containers() == []
     assert proxy.asked == []
     assert len(agent.seen) == 1
 
 
 @pytest.mark.parametrize("hosts", ["127.0.0.2", "127.0.0.1:1", "example.com", ""])
-def test_no_proxy_excepts_no_other_hosts(agent: Agent, monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+def test_no_proxy_excepts_no_other_hosts(
+    connect: Connect, agent: Agent, monkeypatch: pytest.MonkeyPatch, hosts: str
+) -> None:
     with Proxy() as proxy:
         monkeypatch.setenv("all_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", hosts)
-        with AgentClient(agent.url) as client:
+        with connect(agent.url) as client:
             assert client.list_docker_containers() == []
     assert len(proxy.asked) == 1
 
 
-def test_proxy_false_switches_the_environments_off(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_false_switches_the_environments_off(
+    connect: Connect, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Proxy() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
-        with AgentClient(agent.url, proxy=False) as client:
+        with connect(agent.url, proxy=False) as client:
             assert client.list_docker_containers() == []
     assert proxy.asked == []
 
 
 def test_a_proxy_that_is_given_goes_before_the_environments(
-    agent: Agent, monkeypatch: pytest.MonkeyPatch, closed_port: int
+    connect: Connect, agent: Agent, monkeypatch: pytest.MonkeyPatch, closed_port: int
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port}")
     monkeypatch.setenv("no_proxy", "*")
-    with Proxy() as proxy, AgentClient(agent.url, proxy=proxy.url) as client:
+    with Proxy() as proxy, connect(agent.url, proxy=proxy.url) as client:
         assert client.list_docker_containers() == []
     assert len(proxy.asked) == 1
 
 
-def test_the_environment_is_read_when_the_client_is_made(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_read_when_the_client_is_made(
+    connect: Connect, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Proxy() as proxy:
-        with AgentClient(agent.url) as client:
+        with connect(agent.url) as client:
             monkeypatch.setenv("http_proxy", proxy.url)
             assert client.list_docker_containers() == []
         assert proxy.asked == []
 
 
-def test_https_goes_through_a_tunnel_in_which_the_proxy_reads_nothing(secure_agent: Agent, bundle: Path) -> None:
+def test_https_goes_through_a_tunnel_in_which_the_proxy_reads_nothing(
+    connect: Connect, secure_agent: Agent, bundle: Path
+) -> None:
     target = f"{NAME}:{secure_agent.port}"
     with (
         Proxy(routes={target: ("127.0.0.1", secure_agent.port)}) as proxy,
-        AgentClient(
+        connect(
             f"https://{target}", "t0ken", user_token="u5er", tenant="acme", verify=bundle, proxy=proxy.url
         ) as client,
     ):
@@ -158,7 +167,7 @@ def test_https_goes_through_a_tunnel_in_which_the_proxy_reads_nothing(secure_age
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_may_itself_speak_tls(
-    agent: Agent, secure_agent: Agent, authority: trustme.CA, bundle: Path, scheme: str
+    connect: Connect, agent: Agent, secure_agent: Agent, authority: trustme.CA, bundle: Path, scheme: str
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -166,7 +175,7 @@ def test_a_proxy_may_itself_speak_tls(
     options: dict[str, Any] = {"verify": bundle} if scheme == "https" else {}
     with Proxy(tls=context) as proxy:
         way = httpx.Proxy(proxy.url, ssl_context=ssl.create_default_context(cafile=str(bundle)))
-        with AgentClient(asked.url, "t0ken", proxy=way, **options) as client:
+        with connect(asked.url, "t0ken", proxy=way, **options) as client:
             assert client.list_docker_containers() == []
     assert len(proxy.asked) == 1
     assert [seen.headers["authorization"] for seen in asked.seen] == ["t0ken"]
@@ -180,10 +189,10 @@ def test_no_proxy_excepts_addresses_of_version_6(monkeypatch: pytest.MonkeyPatch
     assert environment_proxy(httpx.URL("http://[::2]:8000")) is not None
 
 
-def test_an_agent_behind_a_tunnel_is_verified(secure_agent: Agent) -> None:
+def test_an_agent_behind_a_tunnel_is_verified(connect: Connect, secure_agent: Agent) -> None:
     with (
         Proxy() as proxy,
-        AgentClient(secure_agent.url, "t0ken", proxy=proxy.url) as client,
+        connect(secure_agent.url, "t0ken", proxy=proxy.url) as client,
         pytest.raises(ClientConnectionError, match="certificate"),
     ):
         client.list_docker_containers()
@@ -192,7 +201,7 @@ def test_an_agent_behind_a_tunnel_is_verified(secure_agent: Agent) -> None:
 
 @pytest.mark.parametrize("given", ["argument", "httpx", "environment"])
 def test_a_proxys_user_and_password_go_to_the_proxy_alone(
-    agent: Agent, monkeypatch: pytest.MonkeyPatch, given: str
+    connect: Connect, agent: Agent, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
     with Proxy(user="me:hunter2") as proxy:
         ways: dict[str, dict[str, Any]] = {
@@ -202,17 +211,19 @@ def test_a_proxys_user_and_password_go_to_the_proxy_alone(
         }
         if given == "environment":
             monkeypatch.setenv("http_proxy", at(proxy.url, "me:hunter2"))
-        with AgentClient(agent.url, "t0ken", **ways[given]) as client:
+        with connect(agent.url, "t0ken", **ways[given]) as client:
             assert client.list_docker_containers() == []
     [seen] = agent.seen
     assert seen.headers["authorization"] == "t0ken"
     assert "proxy-authorization" not in seen.headers
 
 
-def test_the_user_and_password_open_a_tunnel_and_do_not_go_through_it(secure_agent: Agent, bundle: Path) -> None:
+def test_the_user_and_password_open_a_tunnel_and_do_not_go_through_it(
+    connect: Connect, secure_agent: Agent, bundle: Path
+) -> None:
     with (
         Proxy(user="me:hunter2") as proxy,
-        AgentClient(secure_agent.url, "t0ken", verify=bundle, proxy=at(proxy.url, "me:hunter2")) as client,
+        connect(secure_agent.url, "t0ken", verify=bundle, proxy=at(proxy.url, "me:hunter2")) as client,
     ):
         assert client.list_docker_containers() == []
     [seen] = secure_agent.seen
@@ -234,14 +245,14 @@ def shown(error: BaseException) -> str:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("trouble", ["refused", "down", "broken"])
 def test_a_proxys_password_is_in_no_repr_error_or_log(
-    caplog: pytest.LogCaptureFixture, agent: Agent, closed_port: int, scheme: str, trouble: str
+    connect: Connect, caplog: pytest.LogCaptureFixture, agent: Agent, closed_port: int, scheme: str, trouble: str
 ) -> None:
     caplog.set_level(logging.DEBUG, "")
     password = "hunter3"
 
     def use(address: str) -> None:
         url = agent.url.replace("http", scheme)
-        with AgentClient(url, "t0ken", proxy=f"http://me:{password}@{address}") as client:
+        with connect(url, "t0ken", retries=0, proxy=f"http://me:{password}@{address}") as client:
             for part in (client, client._connections, vars(client._connections), client._settings, client.api):
                 assert password not in repr(part)
             client.list_docker_containers()
@@ -259,27 +270,29 @@ def test_a_proxys_password_is_in_no_repr_error_or_log(
 @pytest.mark.parametrize(
     "proxy", ["proxy.example.com:3128", "ftp://me:hunter2@proxy:1", "http://me:hunter2@proxy:port", "http://", "", 3]
 )
-def test_a_proxy_that_cannot_be_right_is_refused_by_name_without_its_password(proxy: Any) -> None:
+def test_a_proxy_that_cannot_be_right_is_refused_by_name_without_its_password(connect: Connect, proxy: Any) -> None:
     with pytest.raises((ValueError, TypeError), match=r"^proxy must be a URL") as caught:
-        AgentClient("http://127.0.0.1:9", proxy=proxy)
+        connect("http://127.0.0.1:9", proxy=proxy)
     assert "hunter2" not in shown(caught.value)
 
 
 @pytest.mark.parametrize("value", ["ftp://me:hunter2@proxy:1", "http://me:hunter2@proxy:port", "http://"])
 def test_a_proxy_of_the_environment_that_cannot_be_right_is_refused_by_the_variables_name(
-    monkeypatch: pytest.MonkeyPatch, value: str
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("http_proxy", value)
     with pytest.raises(ValueError, match="http_proxy") as caught:
-        AgentClient("http://127.0.0.1:9")
+        connect("http://127.0.0.1:9")
     assert "hunter2" not in shown(caught.value)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_is_down_is_a_connection_error_within_two_seconds(scheme: str, closed_port: int) -> None:
+def test_a_proxy_that_is_down_is_a_connection_error_within_two_seconds(
+    connect: Connect, scheme: str, closed_port: int
+) -> None:
     began = time.monotonic()
     with (
-        AgentClient(f"{scheme}://{NAME}", verify=False, proxy=f"http://127.0.0.1:{closed_port}") as client,
+        connect(f"{scheme}://{NAME}", verify=False, proxy=f"http://127.0.0.1:{closed_port}") as client,
         pytest.raises(ClientConnectionError) as caught,
     ):
         client.create_docker_container("a@1")
@@ -291,11 +304,11 @@ def test_a_proxy_that_is_down_is_a_connection_error_within_two_seconds(scheme: s
 
 @pytest.mark.parametrize("status", [403, 407])
 def test_a_proxy_that_refuses_a_tunnel_is_a_connection_error_that_shows_its_status(
-    secure_agent: Agent, bundle: Path, status: int
+    connect: Connect, secure_agent: Agent, bundle: Path, status: int
 ) -> None:
     with (
         Proxy(refuse=status) as proxy,
-        AgentClient(secure_agent.url, "t0ken", verify=bundle, proxy=proxy.url) as client,
+        connect(secure_agent.url, "t0ken", verify=bundle, retries=0, proxy=proxy.url) as client,
         pytest.raises(ClientConnectionError) as caught,
     ):
         client.create_docker_container("a@1")
@@ -306,10 +319,10 @@ def test_a_proxy_that_refuses_a_tunnel_is_a_connection_error_that_shows_its_stat
     assert b"t0ken" not in proxy.heard
 
 
-def test_a_proxy_that_refuses_to_forward_is_an_error_of_its_status(agent: Agent) -> None:
+def test_a_proxy_that_refuses_to_forward_is_an_error_of_its_status(connect: Connect, agent: Agent) -> None:
     with (
         Proxy(user="me:hunter2") as proxy,
-        AgentClient(agent.url, proxy=proxy.url) as client,
+        connect(agent.url, proxy=proxy.url) as client,
         pytest.raises(HTTPError) as caught,
     ):
         client.create_docker_container("a@1")
@@ -317,10 +330,10 @@ def test_a_proxy_that_refuses_to_forward_is_an_error_of_its_status(agent: Agent)
     assert agent.seen == []
 
 
-def test_a_proxy_that_breaks_off_before_the_tunnel_stands_has_sent_nothing_on(bundle: Path) -> None:
+def test_a_proxy_that_breaks_off_before_the_tunnel_stands_has_sent_nothing_on(connect: Connect, bundle: Path) -> None:
     with (
         Proxy(routes={f"{NAME}:443": ("127.0.0.1", 1)}) as proxy,
-        AgentClient(f"https://{NAME}", "t0ken", verify=bundle, proxy=proxy.url) as client,
+        connect(f"https://{NAME}", "t0ken", verify=bundle, retries=0, proxy=proxy.url) as client,
         pytest.raises(ClientConnectionError) as caught,
     ):
         client.create_docker_container("a@1")
@@ -328,11 +341,13 @@ def test_a_proxy_that_breaks_off_before_the_tunnel_stands_has_sent_nothing_on(bu
     assert not caught.value.may_have_taken_effect
 
 
-def test_a_proxy_that_is_silent_is_a_timeout_at_the_deadline_and_has_sent_nothing_on(bundle: Path) -> None:
+def test_a_proxy_that_is_silent_is_a_timeout_at_the_deadline_and_has_sent_nothing_on(
+    connect: Connect, bundle: Path
+) -> None:
     began = time.monotonic()
     with (
         socket.create_server(("127.0.0.1", 0)) as mute,
-        AgentClient(
+        connect(
             f"https://{NAME}", verify=bundle, deadline=0.5, proxy=f"http://127.0.0.1:{mute.getsockname()[1]}"
         ) as client,
         pytest.raises(ClientTimeoutError) as caught,
@@ -342,16 +357,37 @@ def test_a_proxy_that_is_silent_is_a_timeout_at_the_deadline_and_has_sent_nothin
     assert not caught.value.may_have_taken_effect
 
 
-def sockets(client: AgentClient) -> list[socket.socket]:
-    """Return the sockets that a client has open."""
-    backend: DeadlineBackend = client._connections._pool._backend  # type: ignore[union-attr]
-    return [stream.get_extra_info("socket") for stream in backend._streams]
+def options_of_sockets_to(port: int) -> list[list[int]]:
+    """Return how this process's sockets that are connected to a port are kept alive."""
+    names = [
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY),
+    ]
+    found = []
+    for file in Path("/proc/self/fd").iterdir():
+        # Some are closed meanwhile, and some are not connected.
+        with suppress(OSError):
+            if not str(file.readlink()).startswith("socket:"):
+                continue
+            with socket.socket(fileno=os.dup(int(file.name))) as sock:
+                # What is no internet socket has a peer without a port.
+                if sock.getpeername()[1:2] == (port,):
+                    found.append([sock.getsockopt(*name) for name in names])
+    return found
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("way", ["direct", "argument", "environment"])
 def test_every_socket_is_kept_alive_through_silence(
-    agent: Agent, secure_agent: Agent, bundle: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, way: str
+    connect: Connect,
+    agent: Agent,
+    secure_agent: Agent,
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    way: str,
 ) -> None:
     asked = agent if scheme == "http" else secure_agent
     options: dict[str, Any] = {"verify": bundle} if scheme == "https" else {}
@@ -360,19 +396,12 @@ def test_every_socket_is_kept_alive_through_silence(
             options["proxy"] = proxy.url
         if way == "environment":
             monkeypatch.setenv(f"{scheme}_proxy", proxy.url)
-        with AgentClient(asked.url, retries=0, **options) as client:
+        with connect(asked.url, retries=0, **options) as client:
             looked: list[list[int]] = []
 
             def look(seen: Any) -> Reply:
                 del seen
-                for sock in sockets(client):
-                    names = [
-                        (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
-                        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
-                        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
-                        (socket.IPPROTO_TCP, socket.TCP_NODELAY),
-                    ]
-                    looked.append([sock.getsockopt(*name) for name in names])
+                looked.extend(options_of_sockets_to(asked.port if way == "direct" else proxy.port))
                 return Reply()
 
             asked.answer = look

@@ -11,9 +11,12 @@ import pytest
 import synapse_sdk
 from synapse_sdk.clients._settings import make_settings
 from synapse_sdk.clients.agent import AgentClient, ContainerClientMixin
+from tests.kinds import http_client
 
 if TYPE_CHECKING:
     from pytest_httpserver import HTTPServer
+
+    from tests.kinds import Connect
 
 URL = "https://agent.example.com"
 
@@ -40,14 +43,16 @@ def test_the_client_is_found_under_both_documented_names() -> None:
         ("HTTPS://Agent.Example.COM", "https://agent.example.com"),
     ],
 )
-def test_a_base_url_may_have_a_port_a_path_prefix_and_a_trailing_slash(given: str, base_url: str) -> None:
-    with AgentClient(given) as client:
+def test_a_base_url_may_have_a_port_a_path_prefix_and_a_trailing_slash(
+    connect: Connect, given: str, base_url: str
+) -> None:
+    with connect(given) as client:
         assert client.base_url == base_url
 
 
 @pytest.mark.parametrize("prefix", ["/agent-7", "/agent-7/", "/a/b%20c"])
-def test_a_path_prefix_stands_before_every_path(httpserver: HTTPServer, prefix: str) -> None:
-    with AgentClient(httpserver.url_for("") + prefix) as client:
+def test_a_path_prefix_stands_before_every_path(connect: Connect, httpserver: HTTPServer, prefix: str) -> None:
+    with connect(httpserver.url_for("") + prefix) as client:
         for make in (client.list_docker_containers, client.list_containers):
             with pytest.raises(synapse_sdk.exceptions.ClientError):
                 make()
@@ -75,31 +80,31 @@ def test_a_path_prefix_stands_before_every_path(httpserver: HTTPServer, prefix: 
         ("https://agent.example.com/#top", "base_url must not hold a query or a fragment"),
     ],
 )
-def test_a_base_url_that_cannot_be_right_is_refused(given: str, text: str) -> None:
+def test_a_base_url_that_cannot_be_right_is_refused(connect: Connect, given: str, text: str) -> None:
     with pytest.raises(ValueError, match=r"^base_url") as caught:
-        AgentClient(given)
+        connect(given)
     assert str(caught.value).startswith(text)
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_base_url_of_another_type_is_refused() -> None:
+def test_a_base_url_of_another_type_is_refused(connect: Connect) -> None:
     with pytest.raises(TypeError, match="base_url must be a string, not bytes"):
-        AgentClient(b"https://agent.example.com")  # type: ignore[arg-type]
+        connect(b"https://agent.example.com")
 
 
 def test_without_a_base_url_the_environment_gives_it_and_without_that_the_error_says_both_names(
-    monkeypatch: pytest.MonkeyPatch,
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ValueError, match="base_url is missing: give it, or set SYNAPSE_AGENT_URL"):
-        AgentClient()
+        connect()
     monkeypatch.setenv("SYNAPSE_AGENT_URL", "https://env.example.com/")
-    with AgentClient() as client:
+    with connect() as client:
         assert client.base_url == "https://env.example.com"
-    with AgentClient(URL) as client:
+    with connect(URL) as client:
         assert client.base_url == URL
     monkeypatch.setenv("SYNAPSE_AGENT_URL", "env.example.com")
     with pytest.raises(ValueError, match="SYNAPSE_AGENT_URL must be a whole URL"):
-        AgentClient()
+        connect()
 
 
 def test_the_token_is_the_second_positional_argument_under_either_name_or_from_the_environment(
@@ -115,11 +120,11 @@ def test_the_token_is_the_second_positional_argument_under_either_name_or_from_t
     assert "Authorization" not in settings().credentials
 
 
-def test_two_different_tokens_are_refused_without_showing_either() -> None:
+def test_two_different_tokens_are_refused_without_showing_either(connect: Connect) -> None:
     with pytest.raises(
         ValueError, match="access_token and agent_token are two names of one value, and differ"
     ) as caught:
-        AgentClient(URL, "hunter1", agent_token="hunter2")
+        connect(URL, "hunter1", agent_token="hunter2")
     assert "hunter" not in str(caught.value)
 
 
@@ -138,18 +143,18 @@ def test_two_different_tokens_are_refused_without_showing_either() -> None:
     ],
 )
 def test_a_secret_that_cannot_be_a_header_is_refused_by_name_and_never_shown(
-    name: str, value: Any, kind: type[Exception]
+    connect: Connect, name: str, value: Any, kind: type[Exception]
 ) -> None:
     with pytest.raises(kind) as caught:
-        AgentClient(URL, **{name: value})
+        connect(URL, **{name: value})
     assert type(caught.value) is kind
     assert str(caught.value).startswith(name)
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_token_of_latin_1_arrives_as_its_bytes(server: HTTPServer) -> None:
+def test_a_token_of_latin_1_arrives_as_its_bytes(connect: Connect, server: HTTPServer) -> None:
     server.expect_request("/containers/docker/").respond_with_json([])
-    with AgentClient(server.url_for(""), "pässword") as client:
+    with connect(server.url_for(""), "pässword") as client:
         client.list_docker_containers()
     [(request, _)] = server.log
     assert request.headers["Authorization"].encode("latin-1") == "pässword".encode("latin-1")
@@ -187,25 +192,28 @@ def test_a_timeout_is_a_number_of_seconds_or_one_for_connect_and_read(
         ({"reed": 3}, ValueError, "timeout must have the keys 'connect', 'read', 'write', 'pool' alone, not 'reed'"),
     ],
 )
-def test_a_timeout_that_cannot_be_right_is_refused(timeout: Any, kind: type[Exception], text: str) -> None:
+def test_a_timeout_that_cannot_be_right_is_refused(
+    connect: Connect, timeout: Any, kind: type[Exception], text: str
+) -> None:
     with pytest.raises(kind) as caught:
-        AgentClient(URL, timeout=timeout)
+        connect(URL, timeout=timeout)
     assert str(caught.value).startswith(text)
 
 
-def test_create_waits_ten_minutes_unless_told_otherwise_and_never_less_than_other_calls() -> None:
+def test_create_waits_ten_minutes_unless_told_otherwise_and_never_less_than_other_calls(connect: Connect) -> None:
     assert settings().timeout_of(builds=True).read == 600
     assert settings().timeout_of(builds=False).read == 10
     assert settings(timeout=900).timeout_of(builds=True).read == 900
     assert settings(create_timeout=20).timeout_of(builds=True).read == 20
     with pytest.raises(ValueError, match="create_timeout must be a number of seconds above 0"):
-        AgentClient(URL, create_timeout=0)
+        connect(URL, create_timeout=0)
 
 
-def test_the_client_and_its_parts_show_the_url_and_never_a_secret() -> None:
-    with AgentClient(URL, "hunter2", user_token="hunter2", tenant="hunter2") as client:
-        assert repr(client) == "AgentClient(base_url='https://agent.example.com')"
-        http = client.api.get_httpx_client()
+def test_the_client_and_its_parts_show_the_url_and_never_a_secret(connect: Connect) -> None:
+    with connect(URL, "hunter2", user_token="hunter2", tenant="hunter2") as client:
+        name = "AgentClient" if connect is AgentClient else "AsyncAgentClient"
+        assert repr(client) == f"{name}(base_url='https://agent.example.com')"
+        http = http_client(client)
         for part in (client, client.api, client._settings, client._connections, http, http._transport, http.headers):
             assert "hunter2" not in repr(part)
 
@@ -218,20 +226,22 @@ def test_the_client_says_who_it_is(server: HTTPServer, client: AgentClient) -> N
     assert request.headers["Accept"] == "application/json"
 
 
-def test_nothing_of_netrc_is_sent(server: HTTPServer, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_netrc_is_sent(
+    connect: Connect, server: HTTPServer, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password hunter2\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     server.expect_request("/containers/docker/").respond_with_json([])
-    with AgentClient(server.url_for("")) as client:
+    with connect(server.url_for("")) as client:
         client.list_docker_containers()
     [(request, _)] = server.log
     assert "Authorization" not in request.headers
 
 
-def test_a_call_on_a_closed_client_says_so(server: HTTPServer) -> None:
-    with AgentClient(server.url_for("")) as client:
+def test_a_call_on_a_closed_client_says_so(connect: Connect, server: HTTPServer) -> None:
+    with connect(server.url_for("")) as client:
         pass
     with pytest.raises(RuntimeError, match=r"AgentClient\(base_url='http://127.0.0.1:\d+'\) is closed"):
         client.list_docker_containers()
@@ -278,19 +288,21 @@ def test_a_client_that_is_dropped_unclosed_leaves_no_connection_open(server: HTT
         ({"limits": {"max": 5}}, ValueError, "limits must have the keys 'max_connections', "),
         ({"limits": {"max_connections": 0}}, ValueError, "limits['max_connections'] must be an int above 0, not 0"),
         ({"proxy": 5}, TypeError, "proxy must be a URL, an httpx.Proxy or False, not int"),
-        ({"transport": 5}, TypeError, "transport must be an httpx.BaseTransport, not int"),
-        ({"http_client": 5}, TypeError, "http_client must be an httpx.Client, not int"),
+        ({"transport": 5}, TypeError, "transport must be an httpx.{Async}BaseTransport, not int"),
+        ({"http_client": 5}, TypeError, "http_client must be an httpx.{Async}Client, not int"),
     ],
 )
-def test_an_option_that_cannot_be_right_is_refused_by_name(given: Any, kind: type[Exception], text: str) -> None:
+def test_an_option_that_cannot_be_right_is_refused_by_name(
+    connect: Connect, given: Any, kind: type[Exception], text: str
+) -> None:
     with pytest.raises(kind) as caught:
-        AgentClient(**{"base_url": URL, **given})
+        connect(**{"base_url": URL, **given})
     assert type(caught.value) is kind
-    assert str(caught.value).startswith(text)
+    assert str(caught.value).startswith(text.replace("{Async}", "" if connect is AgentClient else "Async"))
 
 
-def test_a_page_size_that_cannot_be_right_is_refused_by_name() -> None:
-    with AgentClient(URL) as client:
+def test_a_page_size_that_cannot_be_right_is_refused_by_name(connect: Connect) -> None:
+    with connect(URL) as client:
         with pytest.raises(TypeError, match="page_size must be an int, not str '5'"):
             next(client.iter_containers(page_size="5"))  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="page_size must be at least 1, not 0"):
@@ -298,17 +310,15 @@ def test_a_page_size_that_cannot_be_right_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize("limits", [{"max_connections": 1}, httpx.Limits(max_connections=1)])
-def test_limits_are_a_dictionary_or_httpxs_own(server: HTTPServer, limits: Any) -> None:
+def test_limits_are_a_dictionary_or_httpxs_own(connect: Connect, server: HTTPServer, limits: Any) -> None:
     server.expect_request("/containers/docker/").respond_with_json([])
-    with AgentClient(server.url_for(""), limits=limits) as client:
+    with connect(server.url_for(""), limits=limits) as client:
         assert client.list_docker_containers() == []
 
 
-def test_own_headers_and_a_program_s_name_go_out_with_every_request(server: HTTPServer) -> None:
+def test_own_headers_and_a_program_s_name_go_out_with_every_request(connect: Connect, server: HTTPServer) -> None:
     server.expect_request("/containers/docker/").respond_with_json([])
-    with AgentClient(
-        server.url_for(""), headers={"X-Team": "a", "accept": "application/*"}, user_agent="app/1"
-    ) as client:
+    with connect(server.url_for(""), headers={"X-Team": "a", "accept": "application/*"}, user_agent="app/1") as client:
         client.list_docker_containers()
         client.with_options(headers={"x-team": "b"}).list_docker_containers()
     (first, _), (second, _) = server.log

@@ -19,12 +19,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from cryptography.hazmat.primitives.serialization import load_pem_private_key as load_key
 
-from synapse_sdk import AgentClient
 from synapse_sdk.exceptions import ClientConnectionError, ClientTimeoutError, RedirectError
 from tests.clients.agents import Agent, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.kinds import Connect
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,9 +55,11 @@ def hashed_folder(authority: trustme.CA, folder: Path) -> Path:
     return folder
 
 
-def test_an_agent_whose_authority_is_unknown_is_refused_at_once_with_a_text_about_certificates(agent: Agent) -> None:
+def test_an_agent_whose_authority_is_unknown_is_refused_at_once_with_a_text_about_certificates(
+    connect: Connect, agent: Agent
+) -> None:
     began = time.monotonic()
-    with AgentClient(agent.url, "t0ken") as client, pytest.raises(ClientConnectionError) as caught:
+    with connect(agent.url, "t0ken") as client, pytest.raises(ClientConnectionError) as caught:
         client.create_docker_container("a@1")
     assert time.monotonic() - began < 2
     assert type(caught.value) is ClientConnectionError
@@ -69,7 +72,7 @@ def test_an_agent_whose_authority_is_unknown_is_refused_at_once_with_a_text_abou
 
 @pytest.mark.parametrize("form", ["str", "Path", "folder", "context", "False"])
 def test_verify_takes_a_file_a_folder_a_context_or_false(
-    agent: Agent, authority: trustme.CA, bundle: Path, tmp_path: Path, form: str
+    connect: Connect, agent: Agent, authority: trustme.CA, bundle: Path, tmp_path: Path, form: str
 ) -> None:
     forms: dict[str, Any] = {
         "str": str(bundle),
@@ -78,41 +81,41 @@ def test_verify_takes_a_file_a_folder_a_context_or_false(
         "context": ssl.create_default_context(cafile=str(bundle)),
         "False": False,
     }
-    with AgentClient(agent.url, "t0ken", verify=forms[form]) as client:
+    with connect(agent.url, "t0ken", verify=forms[form]) as client:
         assert client.list_docker_containers() == []
     assert [seen.headers["authorization"] for seen in agent.seen] == ["t0ken"]
 
 
-def test_verify_takes_any_object_that_is_a_path(agent: Agent, bundle: Path) -> None:
+def test_verify_takes_any_object_that_is_a_path(connect: Connect, agent: Agent, bundle: Path) -> None:
     class Located:
         def __fspath__(self) -> str:
             return str(bundle)
 
-    with AgentClient(agent.url, verify=Located()) as client:
+    with connect(agent.url, verify=Located()) as client:
         assert client.list_docker_containers() == []
 
 
-def test_a_folder_without_the_authority_refuses(agent: Agent, tmp_path: Path) -> None:
-    with AgentClient(agent.url, verify=tmp_path) as client, pytest.raises(ClientConnectionError, match="certificate"):
+def test_a_folder_without_the_authority_refuses(connect: Connect, agent: Agent, tmp_path: Path) -> None:
+    with connect(agent.url, verify=tmp_path) as client, pytest.raises(ClientConnectionError, match="certificate"):
         client.list_docker_containers()
 
 
 def test_the_systems_variables_name_the_authorities(
-    agent: Agent, authority: trustme.CA, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connect: Connect, agent: Agent, authority: trustme.CA, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
-    with AgentClient(agent.url) as client:
+    with connect(agent.url) as client:
         assert client.list_docker_containers() == []
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.setenv("SSL_CERT_DIR", str(hashed_folder(authority, tmp_path)))
-    with AgentClient(agent.url) as client:
+    with connect(agent.url) as client:
         assert client.list_docker_containers() == []
 
 
-def test_a_certificate_for_another_host_is_refused(authority: trustme.CA, bundle: Path) -> None:
+def test_a_certificate_for_another_host_is_refused(connect: Connect, authority: trustme.CA, bundle: Path) -> None:
     with (
         Agent(tls=server_side(authority, "elsewhere.example.com")) as agent,
-        AgentClient(agent.url, verify=bundle) as client,
+        connect(agent.url, verify=bundle) as client,
         pytest.raises(ClientConnectionError, match=r"certificate is not valid for '127.0.0.1'"),
     ):
         client.list_docker_containers()
@@ -150,7 +153,7 @@ def names_of(certificate: Any) -> list[str]:
 
 @pytest.mark.parametrize("verify", ["path", "context", "False"])
 def test_the_clients_own_certificate_is_given_as_one_file_or_as_two(
-    demanding_agent: Agent, authority: trustme.CA, bundle: Path, tmp_path: Path, verify: str
+    connect: Connect, demanding_agent: Agent, authority: trustme.CA, bundle: Path, tmp_path: Path, verify: str
 ) -> None:
     certificate, key = write_own_certificate(authority, tmp_path)
     both = tmp_path / "both.pem"
@@ -161,31 +164,30 @@ def test_the_clients_own_certificate_is_given_as_one_file_or_as_two(
             "context": ssl.create_default_context(cafile=str(bundle)),
             "False": False,
         }
-        with AgentClient(demanding_agent.url, verify=ways[verify], cert=cert) as client:
+        with connect(demanding_agent.url, verify=ways[verify], cert=cert) as client:
             assert client.list_docker_containers() == []
     assert [names_of(seen.certificate) for seen in demanding_agent.seen] == [["program@example.com"]] * 3
 
 
 def test_the_clients_own_key_may_be_locked_with_a_password(
-    demanding_agent: Agent, authority: trustme.CA, bundle: Path, tmp_path: Path
+    connect: Connect, demanding_agent: Agent, authority: trustme.CA, bundle: Path, tmp_path: Path
 ) -> None:
     certificate, key = write_own_certificate(authority, tmp_path, b"hunter2")
     cert = (str(certificate), str(key), "hunter2")
-    with AgentClient(demanding_agent.url, verify=bundle, cert=cert) as client:
+    with connect(demanding_agent.url, verify=bundle, cert=cert) as client:
         assert client.list_docker_containers() == []
         assert "hunter2" not in repr(vars(client._connections))
     with pytest.raises(ValueError, match=r"key\.pem") as caught:
-        AgentClient(demanding_agent.url, verify=bundle, cert=(str(certificate), str(key), "hunter3"))
+        connect(demanding_agent.url, verify=bundle, cert=(str(certificate), str(key), "hunter3"))
     assert "hunter3" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["AgentClient", "AsyncAgentClient"])
 def test_a_locked_key_without_its_password_is_an_error_and_nobody_is_asked_for_it(
-    authority: trustme.CA, tmp_path: Path
+    authority: trustme.CA, tmp_path: Path, name: str
 ) -> None:
     certificate, key = write_own_certificate(authority, tmp_path, b"hunter2")
-    script = (
-        "import sys; from synapse_sdk import AgentClient; AgentClient('https://127.0.0.1:9', cert=tuple(sys.argv[1:]))"
-    )
+    script = f"import sys; from synapse_sdk import *; {name}('https://127.0.0.1:9', cert=tuple(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", script, certificate, key],
         cwd=ROOT,
@@ -202,20 +204,22 @@ def test_a_locked_key_without_its_password_is_an_error_and_nobody_is_asked_for_i
     assert "password" in done.stderr.splitlines()[-1]
 
 
-def test_an_agent_that_demands_a_certificate_refuses_a_client_without_one(demanding_agent: Agent, bundle: Path) -> None:
+def test_an_agent_that_demands_a_certificate_refuses_a_client_without_one(
+    connect: Connect, demanding_agent: Agent, bundle: Path
+) -> None:
     began = time.monotonic()
-    with AgentClient(demanding_agent.url, verify=bundle) as client, pytest.raises(ClientConnectionError):
+    with connect(demanding_agent.url, verify=bundle, retries=0) as client, pytest.raises(ClientConnectionError):
         client.list_docker_containers()
     assert time.monotonic() - began < 2
     assert demanding_agent.seen == []
 
 
 def test_an_agent_that_demands_a_certificate_refuses_one_of_another_authority(
-    demanding_agent: Agent, bundle: Path, tmp_path: Path
+    connect: Connect, demanding_agent: Agent, bundle: Path, tmp_path: Path
 ) -> None:
     certificate, key = write_own_certificate(trustme.CA(), tmp_path)
     with (
-        AgentClient(demanding_agent.url, verify=bundle, cert=(str(certificate), str(key))) as client,
+        connect(demanding_agent.url, verify=bundle, cert=(str(certificate), str(key)), retries=0) as client,
         pytest.raises(ClientConnectionError),
     ):
         client.list_docker_containers()
@@ -224,47 +228,49 @@ def test_an_agent_that_demands_a_certificate_refuses_one_of_another_authority(
 
 @pytest.mark.parametrize("options", [{"verify": "{}"}, {"cert": "{}"}, {"cert": ("{}", "key.pem")}])
 def test_a_certificate_that_is_not_there_is_an_error_that_names_the_argument_and_the_file(
-    tmp_path: Path, options: dict[str, Any]
+    connect: Connect, tmp_path: Path, options: dict[str, Any]
 ) -> None:
     [(argument, value)] = options.items()
     missing = str(tmp_path / "missing.pem")
     given: Any = value.format(missing) if isinstance(value, str) else tuple(one.format(missing) for one in value)
     with pytest.raises(ValueError, match=argument) as caught:
-        AgentClient("https://127.0.0.1:9", **{argument: given})
+        connect("https://127.0.0.1:9", **{argument: given})
     assert missing in str(caught.value)
 
 
 @pytest.mark.parametrize("argument", ["verify", "cert"])
 def test_a_file_that_holds_no_certificate_is_an_error_that_names_the_argument_and_the_file(
-    tmp_path: Path, argument: str
+    connect: Connect, tmp_path: Path, argument: str
 ) -> None:
     other = tmp_path / "other.pem"
     other.write_text("no certificate\n")
     with pytest.raises(ValueError, match=argument) as caught:
-        AgentClient("https://127.0.0.1:9", **{argument: str(other)})  # type: ignore[arg-type]
+        connect("https://127.0.0.1:9", **{argument: str(other)})
     assert str(other) in str(caught.value)
 
 
 def test_a_variable_that_names_no_file_is_an_error_that_names_both(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = str(tmp_path / "missing.pem")
     monkeypatch.setenv("SSL_CERT_FILE", missing)
     with pytest.raises(ValueError, match="SSL_CERT_FILE") as caught:
-        AgentClient("https://127.0.0.1:9")
+        connect("https://127.0.0.1:9")
     assert missing in str(caught.value)
 
 
 @pytest.mark.parametrize("options", [{"verify": 1}, {"verify": None}, {"cert": 1}, {"cert": ()}, {"cert": ("a", 1)}])
-def test_a_verify_or_cert_of_another_type_is_refused(options: dict[str, Any]) -> None:
+def test_a_verify_or_cert_of_another_type_is_refused(connect: Connect, options: dict[str, Any]) -> None:
     [argument] = options
     with pytest.raises(TypeError, match=f"^{argument} must be"):
-        AgentClient("https://127.0.0.1:9", **options)
+        connect("https://127.0.0.1:9", **options)
 
 
-def test_a_client_of_plain_http_reads_no_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_of_plain_http_reads_no_certificates(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
-    with Agent() as agent, AgentClient(agent.url) as client:
+    with Agent() as agent, connect(agent.url) as client:
         assert client.list_docker_containers() == []
 
 
@@ -276,10 +282,12 @@ def mute_port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("options", [{"deadline": 0.4}, {"timeout": {"connect": 0.4}, "retries": 0}])
-def test_a_handshake_that_never_finishes_is_a_timeout(mute_port: int, options: dict[str, Any]) -> None:
+def test_a_handshake_that_never_finishes_is_a_timeout(
+    connect: Connect, mute_port: int, options: dict[str, Any]
+) -> None:
     began = time.monotonic()
     with (
-        AgentClient(f"https://127.0.0.1:{mute_port}", **options) as client,
+        connect(f"https://127.0.0.1:{mute_port}", **options) as client,
         pytest.raises(ClientTimeoutError) as caught,
     ):
         client.create_docker_container("a@1")
@@ -287,7 +295,7 @@ def test_a_handshake_that_never_finishes_is_a_timeout(mute_port: int, options: d
     assert not caught.value.may_have_taken_effect
 
 
-def test_a_handshake_that_drips_ends_at_the_deadline() -> None:
+def test_a_handshake_that_drips_ends_at_the_deadline(connect: Connect) -> None:
     # The record of a server's handshake message, of which a byte comes now and then.
     record = b"\x16\x03\x03\x40\x00\x02" + bytes(0x3FFF)
     over = threading.Event()
@@ -308,7 +316,7 @@ def test_a_handshake_that_drips_ends_at_the_deadline() -> None:
         thread.start()
         began = time.monotonic()
         with (
-            AgentClient(f"https://127.0.0.1:{listener.getsockname()[1]}", deadline=0.5) as client,
+            connect(f"https://127.0.0.1:{listener.getsockname()[1]}", deadline=0.5) as client,
             pytest.raises(ClientTimeoutError),
         ):
             client.list_docker_containers()
@@ -317,8 +325,8 @@ def test_a_handshake_that_drips_ends_at_the_deadline() -> None:
         thread.join()
 
 
-def test_a_client_that_is_closed_during_a_handshake_ends_its_call_at_once(mute_port: int) -> None:
-    client = AgentClient(f"https://127.0.0.1:{mute_port}", timeout={"connect": 4}, retries=0)
+def test_a_client_that_is_closed_during_a_handshake_ends_its_call_at_once(connect: Connect, mute_port: int) -> None:
+    client = connect(f"https://127.0.0.1:{mute_port}", timeout={"connect": 4}, retries=0)
     ended: list[tuple[BaseException, float]] = []
 
     def call() -> None:
@@ -348,12 +356,14 @@ def wait_for_connection_of(port: int) -> None:
         time.sleep(0.01)
 
 
-def test_a_redirect_to_https_names_the_base_url_that_then_works(authority: trustme.CA, bundle: Path) -> None:
+def test_a_redirect_to_https_names_the_base_url_that_then_works(
+    connect: Connect, authority: trustme.CA, bundle: Path
+) -> None:
     with Agent(tls=server_side(authority)) as secure:
         moved = Reply(b"", 308, {"Location": f"{secure.url}/agent/containers/docker/"})
         with Agent(lambda _seen: moved) as plain:
             with (
-                AgentClient(f"{plain.url}/agent", "t0ken", user_token="u5er") as client,
+                connect(f"{plain.url}/agent", "t0ken", user_token="u5er") as client,
                 pytest.raises(RedirectError) as caught,
             ):
                 client.create_docker_container("a@1")
@@ -361,12 +371,12 @@ def test_a_redirect_to_https_names_the_base_url_that_then_works(authority: trust
             assert f"give base_url={suggested!r}" in str(caught.value)
             assert len(plain.seen) == 1
         assert secure.seen == []
-        with AgentClient(suggested, verify=bundle) as client:
+        with connect(suggested, verify=bundle) as client:
             assert client.list_docker_containers() == []
 
 
-def test_one_connection_serves_many_calls(agent: Agent, bundle: Path) -> None:
-    with AgentClient(agent.url, verify=bundle) as client:
+def test_one_connection_serves_many_calls(connect: Connect, agent: Agent, bundle: Path) -> None:
+    with connect(agent.url, verify=bundle) as client:
         for _ in range(5):
             client.list_docker_containers()
     assert len({seen.port for seen in agent.seen}) == 1

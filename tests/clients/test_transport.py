@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -27,11 +27,15 @@ from werkzeug import Request, Response
 from synapse_sdk import AgentClient, exceptions
 from synapse_sdk.clients._route import environment_proxy
 from tests.contract import example
+from tests.faults.server import BrokenServer, drip, response
+from tests.kinds import generated, get, http_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_httpserver import HTTPServer
+
+    from tests.kinds import Connect
 
 DOCKER_ID = "abc123def456"
 
@@ -43,9 +47,9 @@ def test_the_generated_client_answers_with_models_on_the_same_connections_and_cr
     server.expect_request("/containers/").respond_with_json(example("ContainerPage"))
     server.expect_request("/containers/docker/", method="POST").respond_with_json({"detail": "no"}, status=404)
     client.get_docker_container(DOCKER_ID)
-    container = get_docker_container.sync(DOCKER_ID, client=client.api)
-    page = list_containers.sync(client=client.api)
-    refused = create_docker_container.sync(client=client.api, body=CreateDockerContainerRequest("a@1"))
+    container = generated(get_docker_container, client, DOCKER_ID)
+    page = generated(list_containers, client)
+    refused = generated(create_docker_container, client, body=CreateDockerContainerRequest("a@1"))
     assert isinstance(container, DockerContainer)
     assert container.running is True
     assert isinstance(page, ContainerPage)
@@ -62,35 +66,48 @@ def test_the_generated_client_refuses_what_would_change_or_leave_the_shared_conn
         client.api.with_cookies({"x": "y"})
     with pytest.raises(TypeError, match="shares its connections"):
         client.api.with_timeout(httpx.Timeout(1))
-    with pytest.raises(TypeError, match="this client is synchronous"):
+    assert "X" not in http_client(client).headers
+
+
+def test_the_generated_client_refuses_to_be_asynchronous_on_connections_for_threads() -> None:
+    with AgentClient("http://127.0.0.1:9") as client, pytest.raises(TypeError, match="this client is synchronous"):
         asyncio.run(get_docker_container.asyncio(DOCKER_ID, client=client.api))
-    assert "X" not in client.api.get_httpx_client().headers
 
 
-def test_the_generated_client_waits_as_the_client_does_that_it_is_part_of(silent_url: str) -> None:
-    with AgentClient(silent_url, timeout={"read": 0.2}, create_timeout=0.7, deadline=30) as client:
+def test_the_generated_client_waits_as_the_client_does_that_it_is_part_of(connect: Connect, silent_url: str) -> None:
+    with connect(silent_url, timeout={"read": 0.2}, create_timeout=0.7, deadline=30) as client:
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            list_containers.sync(client=client.api)
+            generated(list_containers, client)
         read = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            create_docker_container.sync(client=client.api, body=CreateDockerContainerRequest("a@1"))
+            generated(create_docker_container, client, body=CreateDockerContainerRequest("a@1"))
         created = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            list_containers.sync(client=client.with_options(timeout=20, deadline=0.2).api)
+            generated(list_containers, client.with_options(timeout=20, deadline=0.2))
     assert 0.2 <= read - began < 0.7 <= created - read < 5
     assert time.monotonic() - created < 5
 
 
-def test_closing_the_generated_client_closes_nothing(server: HTTPServer, client: AgentClient) -> None:
+def test_the_deadline_holds_for_the_generated_client_however_slowly_an_answer_comes(connect: Connect) -> None:
+    slowly = drip(response(200, {"results": [], "next": "x" * 200}))
+    with BrokenServer(slowly) as server, connect(server.url, timeout=20, deadline=0.4) as client:
+        began = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout):
+            generated(list_containers, client)
+        assert time.monotonic() - began < 2
+
+
+def test_closing_the_generated_client_closes_nothing(server: HTTPServer) -> None:
     server.expect_request("/containers/").respond_with_json(example("ContainerPage"))
-    with client.api as api:
-        list_containers.sync(client=api)
-    with client.with_options(retries=0).api:
-        pass
-    client.api.get_httpx_client().close()
-    assert isinstance(list_containers.sync(client=client.api), ContainerPage)
-    assert client.list_containers()["count"] == 231
+    with AgentClient(server.url_for("")) as client:
+        with client.api as api:
+            list_containers.sync(client=api)
+        with client.with_options(retries=0).api:
+            pass
+        client.api.get_httpx_client().close()
+        assert isinstance(list_containers.sync(client=client.api), ContainerPage)
+        assert client.list_containers()["count"] == 231
 
 
 def test_a_copy_closes_nothing_however_it_was_made(server: HTTPServer, client: AgentClient) -> None:
@@ -99,7 +116,7 @@ def test_a_copy_closes_nothing_however_it_was_made(server: HTTPServer, client: A
     assert client.list_docker_containers() == []
 
 
-class Raising(httpx.BaseTransport):
+class Raising(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """A transport of the program's own, which fails as it likes."""
 
     def __init__(self, make: Callable[[httpx.Request], Exception]) -> None:
@@ -108,10 +125,13 @@ class Raising(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         raise self._make(request)
 
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self.handle_request(request)
+
 
 @pytest.mark.parametrize("kind", [OSError, ValueError, RuntimeError, httpx.InvalidURL, httpx.ReadError, KeyError])
 def test_whatever_a_transport_of_the_programs_own_raises_is_an_error_of_the_sdk_without_the_token(
-    kind: type[Exception],
+    connect: Connect, kind: type[Exception]
 ) -> None:
     transport = Raising(
         lambda request: kind(
@@ -119,7 +139,7 @@ def test_whatever_a_transport_of_the_programs_own_raises_is_an_error_of_the_sdk_
         )
     )
     with (
-        AgentClient("https://agent.example.com", "s3cret", user_token="u5er", transport=transport, retries=0) as client,
+        connect("https://agent.example.com", "s3cret", user_token="u5er", transport=transport, retries=0) as client,
         pytest.raises(exceptions.ClientResponseIncompleteError) as caught,
     ):
         client.create_docker_container("a@1")
@@ -130,39 +150,45 @@ def test_whatever_a_transport_of_the_programs_own_raises_is_an_error_of_the_sdk_
     assert "u5er" not in text
 
 
-def test_errors_of_the_sdks_own_connections_are_left_as_they_are_however_short_the_token(closed_url: str) -> None:
-    with AgentClient(closed_url, "t", retries=0) as client, pytest.raises(exceptions.ClientConnectionError) as caught:
+def test_errors_of_the_sdks_own_connections_are_left_as_they_are_however_short_the_token(
+    connect: Connect, closed_url: str
+) -> None:
+    with connect(closed_url, "t", retries=0) as client, pytest.raises(exceptions.ClientConnectionError) as caught:
         client.list_docker_containers()
     assert str(caught.value).endswith("[Errno 111] Connection refused")
     assert isinstance(caught.value.__cause__, httpx.ConnectError)
     assert caught.value.__cause__.__cause__ is not None
 
 
-def test_a_host_whose_address_is_not_found_in_time_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_whose_address_is_not_found_in_time_is_a_timeout(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = threading.Event()
 
-    def slow(*_: object, **__: object) -> list[object]:
+    def slow(*given: Any, flags: int = 0, **_: Any) -> list[object]:
+        if (flags or sum(given[5:])) & socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "this is no address")
         found.wait(30)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    began = time.monotonic()
-    try:
-        with (
-            AgentClient("http://slow.example.com", timeout=20, deadline=0.3) as client,
-            pytest.raises(exceptions.ClientTimeoutError) as caught,
-        ):
+    with connect("http://slow.example.com", timeout=20, deadline=0.3) as client:
+        began = time.monotonic()
+        with pytest.raises(exceptions.ClientTimeoutError) as caught:
             client.create_docker_container("a@1")
-    finally:
+        ended = time.monotonic()
+        # The event loop of asyncio does not end before all that it has running in threads.
         found.set()
-    assert time.monotonic() - began < 5
+    assert ended - began < 5
     assert not caught.value.may_have_taken_effect
 
 
-def test_a_socks_proxy_that_is_silent_ends_at_the_deadline_and_has_sent_nothing_on(silent_url: str) -> None:
+def test_a_socks_proxy_that_is_silent_ends_at_the_deadline_and_has_sent_nothing_on(
+    connect: Connect, silent_url: str
+) -> None:
     began = time.monotonic()
     with (
-        AgentClient("http://agent.example.com", proxy=silent_url.replace("http", "socks5"), deadline=0.5) as client,
+        connect("http://agent.example.com", proxy=silent_url.replace("http", "socks5"), deadline=0.5) as client,
         pytest.raises(exceptions.ClientError) as caught,
     ):
         client.create_docker_container("a@1")
@@ -171,20 +197,20 @@ def test_a_socks_proxy_that_is_silent_ends_at_the_deadline_and_has_sent_nothing_
 
 
 def test_a_socks_proxy_without_its_package_is_an_error_that_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ValueError, match=r"proxy is a SOCKS proxy, which needs .* pip install 'httpx\[socks\]'"):
-        AgentClient("http://agent.example.com", proxy="socks5://127.0.0.1:1080")
+        connect("http://agent.example.com", proxy="socks5://127.0.0.1:1080")
     monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1080")
     with pytest.raises(ValueError, match="all_proxy is a SOCKS proxy"):
-        AgentClient("http://agent.example.com")
+        connect("http://agent.example.com")
 
 
-def test_a_proxy_that_is_not_there_is_named_without_its_password(closed_url: str) -> None:
+def test_a_proxy_that_is_not_there_is_named_without_its_password(connect: Connect, closed_url: str) -> None:
     proxy = closed_url.replace("http://", "http://me:hunter2@")
     with (
-        AgentClient("http://agent.example.com", proxy=proxy, retries=0) as client,
+        connect("http://agent.example.com", proxy=proxy, retries=0) as client,
         pytest.raises(exceptions.ClientConnectionError) as caught,
     ):
         client.list_docker_containers()
@@ -204,22 +230,22 @@ def test_of_an_endless_error_no_more_is_read_than_says_something(server: HTTPSer
 
 @pytest.mark.off_contract("the request must not arrive")
 def test_nothing_is_sent_to_another_origin_even_by_the_generated_clients_connections(
-    server: HTTPServer,
+    connect: Connect, server: HTTPServer
 ) -> None:
     with (
-        AgentClient("http://localhost:9", "t0ken") as client,
+        connect("http://localhost:9", "t0ken") as client,
         pytest.raises(httpx.UnsupportedProtocol, match="is not at this client's agent"),
     ):
-        client.api.get_httpx_client().get(server.url_for("/containers/docker/"))
+        get(client, server.url_for("/containers/docker/"))
     assert server.log == []
 
 
-def test_no_request_that_httpx_shows_holds_the_token(closed_url: str) -> None:
+def test_no_request_that_httpx_shows_holds_the_token(connect: Connect, closed_url: str) -> None:
     with (
-        AgentClient(closed_url, "t0ken", user_token="u5er") as client,
+        connect(closed_url, "t0ken", user_token="u5er") as client,
         pytest.raises(httpx.ConnectError) as caught,
     ):
-        client.api.get_httpx_client().get("/containers/docker/")
+        get(client, "/containers/docker/")
     assert "t0ken" not in str(caught.value.request.headers.raw)
     assert "u5er" not in str(caught.value.request.headers.raw)
 
@@ -247,10 +273,12 @@ def test_the_environment_names_the_proxy(
 
 
 @pytest.mark.off_contract("a proxy's requests name whole URLs")
-def test_a_proxy_that_the_environment_names_is_asked(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_the_environment_names_is_asked(
+    connect: Connect, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     httpserver.expect_request("/containers/docker/").respond_with_json([])
     monkeypatch.setenv("http_proxy", httpserver.url_for(""))
-    with AgentClient("http://agent.invalid") as client:
+    with connect("http://agent.invalid") as client:
         assert client.list_docker_containers() == []
     [(request, _)] = httpserver.log
     assert request.headers["Host"] == "agent.invalid"
