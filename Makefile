@@ -1,6 +1,8 @@
 # Every habit of the project. `make help` lists them.
 PYTHON ?= python3
 VENV ?= .venv
+# How many tests run side by side: they wait more than they work.
+SIDE_BY_SIDE ?= 4
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -30,7 +32,7 @@ demo: $(VENV)/installed  ## start a local agent and run a plugin release on it t
 	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/installed-dev  ## run every test, in parallel, and print the coverage
-	$(BIN)/pytest -n auto --cov --cov-report=term
+	$(BIN)/pytest -n $(SIDE_BY_SIDE) --cov --cov-report=term
 
 test-others:  ## run every test on each other Python from 3.11 on that this machine has
 	@own=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \

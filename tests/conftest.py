@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.faults.report"]
 
+# What these assert is told in full, as in tests.
+pytest.register_assert_rewrite("tests.faults.play", "tests.faults.server")
+
 
 @pytest.fixture(scope="session")
 def httpserver_listen_address() -> tuple[str, int]:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
-# What these assert is told in full, as in tests.
-pytest.register_assert_rewrite("tests.faults.play", "tests.faults.server")
+from tests.faults import report
 
-from tests.faults import report  # noqa: E402
+if TYPE_CHECKING:
+    import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
