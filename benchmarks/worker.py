@@ -226,7 +226,8 @@ class Aiohttp(AsyncHttpx):
         """Return a new client."""
         import aiohttp
 
-        return aiohttp.ClientSession(headers=self._headers)
+        session: AbstractAsyncContextManager[Any] = aiohttp.ClientSession(headers=self._headers)
+        return session
 
     async def get(self, client: Any) -> Any:
         """Get a container."""

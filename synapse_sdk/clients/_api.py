@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from synapse_sdk.clients._async_connections import AsyncConnections
     from synapse_sdk.clients._connections import Connections
     from synapse_sdk.clients._settings import Settings
+    from synapse_sdk.clients._stop import Stop
     from synapse_sdk.clients.base import AsyncBaseClient, BaseClient
 
 
@@ -75,7 +76,7 @@ class ApiTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request."""
-        return self._connections.handle_request(_with_timeouts(request, self._settings))
+        return self._connections.handle_request(_with_timeouts(request, self._settings, self._connections.closed))
 
 
 class AsyncApiTransport(httpx.AsyncBaseTransport):
@@ -136,6 +137,6 @@ def _owned_by(owner: BaseClient | AsyncBaseClient) -> SharedApi:
     return api
 
 
-def _with_timeouts(request: httpx.Request, settings: Settings) -> httpx.Request:
-    request.extensions = {**request.extensions, "timeout": timeouts_by_method(settings, request.method)}
+def _with_timeouts(request: httpx.Request, settings: Settings, stop: Stop | None = None) -> httpx.Request:
+    request.extensions = {**request.extensions, "timeout": timeouts_by_method(settings, request.method, stop)}
     return request

@@ -75,7 +75,10 @@ class AsyncOwnConnections(httpx.AsyncBaseTransport):
     Attributes:
         proxy: The URL of the proxy that they go through, without credentials, or None.
         waits: What calls wait for.
+        always_wait: Whether a body that is read lets others have their turn, and so the call be ended.
     """
+
+    always_wait = True
 
     def __init__(self, gate: Gate, route: Route) -> None:
         self._gate = gate
@@ -107,8 +110,11 @@ class AsyncOwnConnections(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close the connections, and wake the calls that wait for them."""
-        await self.waits.close()
-        await self._pool().close()
+        try:
+            await self.waits.close()
+        finally:
+            if self._pool_of_loop is not None:
+                await self._pool_of_loop[1].close()
 
     def _pool(self) -> AsyncPool:
         """Return the connections of this event loop. Those of one before it end with their last call."""
@@ -150,6 +156,7 @@ class AsyncBroughtConnections(httpx.AsyncBaseTransport):
     """
 
     proxy = None
+    always_wait = False
 
     def __init__(self, gate: Gate, transport: httpx.AsyncBaseTransport) -> None:
         self.waits = Waits()

@@ -8,31 +8,30 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+import weakref
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import httpcore
-from anyio.abc import ByteStream, SocketAttribute
-from anyio.streams.tls import TLSAttribute, TLSStream
 
-from synapse_sdk.clients._network import is_address
-from synapse_sdk.clients._traffic import KEEP_ALIVE, Traffic, has_unread, pieces
+from synapse_sdk.clients._encryption import Encryption
+from synapse_sdk.clients._network import connection_options, is_address, is_readable
+from synapse_sdk.clients._traffic import Traffic, pieces
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Sequence
 
     from httpcore import AsyncNetworkStream
 
-_BROKEN = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
+    from synapse_sdk.clients._encryption import Steps
+
+T = TypeVar("T")
 
 
 class AsyncBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections that stay alive through silence, under asyncio and trio alike, and knows all that are open."""
-
-    def __init__(self) -> None:
-        self._open: set[socket.socket] = set()
+    """Opens connections that stay alive through silence, under asyncio and trio alike."""
 
     async def connect_tcp(
         self,
@@ -42,47 +41,39 @@ class AsyncBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> AsyncNetworkStream:
-        """Open a connection to the first address of a host that takes it."""
+        """Open a connection to the first address of a host that takes it, each of which has the timeout to itself."""
         del local_address
-        options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), *KEEP_ALIVE, *(socket_options or [])]
+        options = connection_options(socket_options)
         reason: Exception | None = None
         for address in await _addresses(host, port, timeout):
             try:
                 with _errors(timeout, httpcore.ConnectTimeout, httpcore.ConnectError):
-                    sock = await _connected(address, options)
-                self._open.add(sock)
-                return AsyncStream(_Socket(sock, self._open), timeout)
+                    return AsyncStream(await _connected(address, options), timeout)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 reason = error
         raise reason or httpcore.ConnectError(f"{host} has no address")
-
-    def close(self) -> None:
-        """Close all connections. Nobody may wait for one any more, for whom that would be no end."""
-        for sock in self._open:
-            sock.close()
 
 
 class AsyncStream(httpcore.AsyncNetworkStream):
     """A connection whose traffic is followed.
 
     Args:
-        stream: The connection.
+        sock: A socket that is connected.
         connect_timeout: How long to wait for a proxy to open a tunnel, in seconds.
     """
 
-    def __init__(self, stream: _Socket, connect_timeout: float | None = None) -> None:
-        self._socket = stream
-        self._stream: ByteStream = stream
-        self._encryptions: list[ssl.SSLObject] = []
+    def __init__(self, sock: socket.socket, connect_timeout: float | None = None) -> None:
+        self._sock = sock
+        self._layers: list[Encryption] = []
         self._traffic = Traffic(connect_timeout)
+        # An event loop that ends, or a program that never closes its client, leaves no socket open behind it.
+        self._finalizer = weakref.finalize(self, sock.close)
+        self._finalizer.atexit = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what has come, or wait for something to come."""
         with _errors(self._traffic.reading(timeout), httpcore.ReadTimeout, httpcore.ReadError):
-            try:
-                data = await self._stream.receive(max_bytes)
-            except anyio.EndOfStream:
-                data = b""
+            data = await self._receive(max_bytes, self._layers)
         self._traffic.received(data)
         return data
 
@@ -93,13 +84,11 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         timeout = self._traffic.writing(buffer, timeout)
         for piece in pieces(buffer):
             with _errors(timeout, httpcore.WriteTimeout, httpcore.WriteError):
-                await self._stream.send(piece)
-                if self._socket.unsent is not None:
-                    raise self._socket.unsent
+                await self._transmit(piece, self._layers)
 
     async def aclose(self) -> None:
         """Close the connection."""
-        await self._stream.aclose()
+        self._finalizer()
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -107,77 +96,64 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         """Encrypt the connection."""
         try:
             with _errors(timeout, httpcore.ConnectTimeout, httpcore.ConnectError):
-                self._stream = await TLSStream.wrap(
-                    self._stream, hostname=server_hostname, ssl_context=ssl_context, standard_compatible=False
-                )
+                layer = Encryption(ssl_context, server_hostname)
+                await self._do(layer.handshake(), self._layers)
         except BaseException:
-            with anyio.CancelScope(shield=True):
-                await self.aclose()
+            self._finalizer()
             raise
-        self._encryptions.append(self._stream.extra(TLSAttribute.ssl_object))
+        self._layers.append(layer)
         self._traffic.encrypted()
         return self
 
     def get_extra_info(self, info: str) -> Any:
         """Return what the connection knows of itself."""
         if info == "ssl_object":
-            return self._stream.extra(TLSAttribute.ssl_object, None)
+            return self._layers[-1].connection if self._layers else None
         if info == "socket":
-            return self._stream.extra(SocketAttribute.raw_socket, None)
+            return self._sock
         if info == "is_readable":
-            unread = self._traffic.has_surplus or any(has_unread(encryption) for encryption in self._encryptions)
-            return unread or _is_readable(self.get_extra_info("socket"))
+            # What httpcore asks of an idle connection, to close one that has something to say.
+            unread = self._traffic.has_surplus or any(layer.has_unread for layer in self._layers)
+            return unread or is_readable(self._sock)
         return None
 
-
-class _Socket(ByteStream):
-    """A stream on a socket as it is, from which nothing is read that nobody asked for.
-
-    Args:
-        sock: The socket.
-        open_sockets: What it is in while it is open.
-
-    Attributes:
-        unsent: Why something was not sent. It is not raised, since `TLSStream` then reads no more, though the peer may
-            have said why before it closed.
-    """
-
-    def __init__(self, sock: socket.socket, open_sockets: set[socket.socket]) -> None:
-        self.unsent: OSError | None = None
-        self._sock = sock
-        self._open = open_sockets
-
-    async def receive(self, max_bytes: int = 65536) -> bytes:
+    async def _receive(self, most: int, layers: Sequence[Encryption]) -> bytes:
+        """Return what comes through these encryptions, of which the last is within the others."""
+        if layers:
+            return await self._do(layers[-1].read(most), layers[:-1])
         # Not at once, though something may have come: a task that never waits is never cancelled.
         await anyio.wait_readable(self._sock)
         while True:
-            with suppress(BlockingIOError):
-                if data := self._sock.recv(max_bytes):
-                    return data
-                raise anyio.EndOfStream
-            await anyio.wait_readable(self._sock)
-
-    async def send(self, item: bytes) -> None:
-        rest = memoryview(item)
-        while rest:
             try:
-                rest = rest[self._sock.send(rest) :]
+                return self._sock.recv(most)
+            except BlockingIOError:
+                await anyio.wait_readable(self._sock)
+
+    async def _transmit(self, data: bytes, layers: Sequence[Encryption]) -> None:
+        """Send through these encryptions."""
+        if layers:
+            await self._do(layers[-1].write(data), layers[:-1])
+            return
+        while data:
+            try:
+                data = data[self._sock.send(data) :]
             except BlockingIOError:
                 await anyio.wait_writable(self._sock)
-            except OSError as error:
-                self.unsent = error
-                return
 
-    async def send_eof(self) -> None:
-        self._sock.shutdown(socket.SHUT_WR)
-
-    async def aclose(self) -> None:
-        self._open.discard(self._sock)
-        self._sock.close()
-
-    @property
-    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
-        return {SocketAttribute.raw_socket: lambda: self._sock}
+    async def _do(self, steps: Steps[T], layers: Sequence[Encryption]) -> T:
+        """Do what an encryption within these needs."""
+        received: bytes | None = None
+        while True:
+            try:
+                wanted = steps.send(received)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            received = None
+            if wanted is None:
+                received = await self._receive(1 << 16, layers)
+            else:
+                await self._transmit(wanted, layers)
 
 
 @contextmanager
@@ -190,8 +166,8 @@ def _errors(
             yield
     except TimeoutError as error:
         raise over(str(error)) from error
-    except _BROKEN as error:
-        raise broken(str(error.__cause__ or error)) from error
+    except OSError as error:
+        raise broken(str(error)) from error
 
 
 async def _addresses(host: str, port: int, timeout: float | None) -> list[Any]:
@@ -225,14 +201,3 @@ async def _connected(address: Any, options: Iterable[Any]) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-def _is_readable(sock: socket.socket) -> bool:
-    """Return whether an idle socket has something to say, its end perhaps."""
-    try:
-        sock.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True

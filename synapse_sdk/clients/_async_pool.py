@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING
 
 import anyio
@@ -25,11 +24,8 @@ class AsyncPool:
     """
 
     def __init__(self, route: Route) -> None:
-        backend = AsyncBackend()
-        # An event loop that ends, or a program that never closes its client, leaves no socket open behind it.
-        weakref.finalize(self, backend.close)
         self._connect: Callable[[], httpcore.AsyncConnectionInterface] = route.connector(
-            httpcore.AsyncConnectionPool, backend
+            httpcore.AsyncConnectionPool, AsyncBackend()
         )
         self._idle: Idle[httpcore.AsyncConnectionInterface] = Idle(route.limits.max_keepalive_connections)
         self._free = anyio.Semaphore(most_connections(route), fast_acquire=True)

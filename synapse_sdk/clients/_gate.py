@@ -10,7 +10,7 @@ from attrs import field, frozen
 from synapse_sdk.clients._redirect import origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 class ClosedError(RuntimeError):
@@ -50,11 +50,22 @@ class Gate:
         return [*kept, *self.credentials]
 
     def redacted(self, error: Exception) -> Exception:
-        """Return an error of whoever has seen the credentials without them."""
+        """Return an error of whoever has seen the credentials without them, and without causes that show them."""
         secrets = [value.decode("latin-1").removeprefix("Token ") for _, value in self.credentials]
-        text = str(error)
-        if not any(secret in text for secret in secrets):
+        if not any(secret in str(one) for one in _chain(error) for secret in secrets):
             return error
+        text = str(error)
         for secret in secrets:
             text = text.replace(secret, "***")
-        return (type(error) if isinstance(error, httpx.TransportError) else httpx.TransportError)(text)
+        # A class of the program's own may be made from anything.
+        kinds = (kind for kind in type(error).__mro__ if kind.__module__ == httpx.TransportError.__module__)
+        kind = next((kind for kind in kinds if issubclass(kind, httpx.TransportError)), httpx.TransportError)
+        return kind(text)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

@@ -12,7 +12,7 @@ from synapse_sdk.clients import _arguments
 from synapse_sdk.exceptions import NotFoundError, ResponseDecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from synapse_sdk.clients._request import Request
     from synapse_sdk.exceptions import ClientError
@@ -146,12 +146,12 @@ def located(error: ClientError, walk: Walk, request: Request[Any], base_url: str
     return error
 
 
-def ends_all(error: BaseException | None) -> bool:
-    """Return whether the failure of a page that was asked for ahead is the end of the walk.
+def decisive(errors: Iterable[BaseException | None]) -> BaseException | None:
+    """Return the failure of pages that were asked for ahead that ends the walk, if one does.
 
-    A page that is not there is not: the list may have become shorter, and the walk end before it.
+    A page that is not there is none: the list may have become shorter, and the walk end before it.
     """
-    return error is not None and not isinstance(error, NotFoundError)
+    return next((error for error in errors if error is not None and not isinstance(error, NotFoundError)), None)
 
 
 def key(query: Mapping[str, Any]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 #: What a call is told that waited for a connection in vain.
 NONE_FREE = "no connection was free in time"
-_CLOSED = "the client is closed"
 
 
 class _Connection(Protocol):
@@ -98,8 +96,10 @@ class Pool:
             httpcore.ConnectionPool, self._backend
         )
         self._idle: Idle[httpcore.ConnectionInterface] = Idle(route.limits.max_keepalive_connections)
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._free = most_connections(route)
+        self._line: deque[threading.Event] = deque()
+        # Those that stand in line, and those whose turn has come that have not taken a connection yet.
         self._waiting = 0
 
     def handle_request(self, request: httpcore.Request) -> tuple[httpcore.Response, httpcore.ConnectionInterface]:
@@ -107,7 +107,8 @@ class Pool:
         self._wait(request.extensions["timeout"]["pool"])
         connection: httpcore.ConnectionInterface | None = None
         try:
-            with self._changed:
+            with self._lock:
+                self._waiting -= 1
                 connection, useless = self._idle.take()
             for one in useless:
                 one.close()
@@ -118,47 +119,52 @@ class Pool:
             raise
 
     def give_back(self, connection: httpcore.ConnectionInterface | None) -> None:
-        """Take a connection back, or only the right to one."""
+        """Take a connection back, or only the right to one, which whoever has waited longest has next."""
         try:
             if connection is not None:
-                with self._changed:
+                with self._lock:
                     useless = [connection] if self.closed.is_set() else self._idle.put(connection, self._waiting)
                 for one in useless:
                     one.close()
         finally:
-            with self._changed:
-                self._free += 1
-                self._changed.notify()
+            with self._lock:
+                if self._line:
+                    self._line.popleft().set()
+                else:
+                    self._free += 1
 
     def close(self) -> None:
-        """Close all connections, and wake the calls that wait for one."""
+        """Close the connections that nobody uses, and end what waits for the others, which close them then."""
         self.closed.set()
-        self._wake()
-        self._backend.close()
+        with self._lock:
+            idle = self._idle.clear()
+        for one in idle:
+            one.close()
 
     def abandon(self) -> None:
         """Leave the connections to the parent process."""
         self._backend.abandon()
 
     def _wait(self, timeout: float) -> None:
-        """Wait until one connection more may be in use."""
-        stop = stop_of(timeout)
-        until = time.monotonic() + timeout
-        with stoppable(stop, self._wake), self._changed:
+        """Wait until one connection more may be in use, in the order in which it was asked for."""
+        turn = threading.Event()
+        with self._lock:
             self._waiting += 1
-            try:
-                while not self._free:
-                    if self.closed.is_set() or (stop is not None and stop.is_set()):
-                        raise httpcore.ConnectError(_CLOSED)
-                    if not self._changed.wait(max(0.0, until - time.monotonic())) and time.monotonic() >= until:
-                        raise httpcore.PoolTimeout(NONE_FREE)
+            if self._free and not self._line:
                 self._free -= 1
-            finally:
-                self._waiting -= 1
-
-    def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
+                return
+            self._line.append(turn)
+        try:
+            with stoppable(stop_of(timeout), turn.set):
+                turn.wait(timeout)
+        finally:
+            with self._lock:
+                had_no_turn = turn in self._line
+                if had_no_turn:
+                    self._line.remove(turn)
+                    self._waiting -= 1
+        if had_no_turn:
+            raise httpcore.PoolTimeout(NONE_FREE)
 
 
 def most_connections(route: Route) -> int:

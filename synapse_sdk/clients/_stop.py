@@ -16,7 +16,7 @@ class Stop:
     def __init__(self) -> None:
         self._event = threading.Event()
         self._lock = threading.Lock()
-        self._interruptions: list[Callable[[], object]] = []
+        self._interruptions: set[Callable[[], object]] = set()
 
     def is_set(self) -> bool:
         """Return whether everything is to end."""
@@ -38,14 +38,14 @@ class Stop:
     def interrupting(self, interrupt: Callable[[], object]) -> Iterator[None]:
         """Have a function called should everything end while the block runs, or when it has ended before."""
         with self._lock:
-            self._interruptions.append(interrupt)
+            self._interruptions.add(interrupt)
             if self._event.is_set():
                 interrupt()
         try:
             yield
         finally:
             with self._lock:
-                self._interruptions.remove(interrupt)
+                self._interruptions.discard(interrupt)
 
 
 def stoppable(stop: Stop | None, interrupt: Callable[[], object]) -> AbstractContextManager[None]:

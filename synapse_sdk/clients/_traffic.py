@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from typing import TYPE_CHECKING
 
 from synapse_sdk.clients._framing import Framing
@@ -94,16 +93,3 @@ def pieces(buffer: bytes) -> Iterator[bytes]:
     """Return what is written at once, so that a peer that reads slowly has a timeout for each."""
     for start in range(0, len(buffer), _WRITTEN_AT_ONCE):
         yield buffer[start : start + _WRITTEN_AT_ONCE]
-
-
-def has_unread(encryption: object) -> bool:
-    """Return whether more came than was read and is held by an encryption, where no socket shows it."""
-    if not isinstance(encryption, ssl.SSLObject):
-        return False
-    try:
-        encryption.read(1)
-    except ssl.SSLWantReadError:
-        return False
-    except ssl.SSLError:
-        return True
-    return True

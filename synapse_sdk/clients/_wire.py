@@ -46,10 +46,10 @@ def timeouts(
     return {name: Until.of(seconds, deadline, now, stop) for name, seconds in steps.items()}
 
 
-def timeouts_by_method(settings: Settings, method: str) -> dict[str, float]:
+def timeouts_by_method(settings: Settings, method: str, stop: Stop | None = None) -> dict[str, float]:
     """Return the timeouts of a request of which only the method is known: what creates may take long."""
     now, builds = time.monotonic(), method == "POST"
-    return timeouts(settings, now + settings.deadline_of(builds=builds), now, builds=builds)
+    return timeouts(settings, now + settings.deadline_of(builds=builds), now, builds=builds, stop=stop)
 
 
 def was_written(request: httpx.Request) -> bool:

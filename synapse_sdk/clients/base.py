@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import anyio
 import httpx
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from synapse_sdk.clients import _log
 from synapse_sdk.clients._call import Again, Call, Moment, Outcome, Silence
@@ -156,32 +157,33 @@ class BaseClient(_Client):
 
         Args:
             request: What is asked.
-            stop: What may end the call from another thread.
+            stop: What may end the call from another thread, where that is not the end of the client alone.
 
         Raises:
             ClientError: If there is no answer, or another than was asked for.
         """
         if self._connections.closed.is_set():
             raise self._closed_error()
+        stop = stop or self._connections.closed
         call = Call.first(request, self._settings, self._monotonic())
         log = _log.CallLog(call)
         try:
             while True:
                 outcome = self._attempt(call, stop)
                 log.outcome = outcome
-                step = call.after(outcome, self._moment(closed=self._is_over(stop)))
+                step = call.after(outcome, self._moment(closed=stop.is_set()))
                 if not isinstance(step, Again):
                     return cast("T", step.value)
                 log.again(step, call)
                 call = step.call
                 if step.wait:
                     self._sleep(step.wait, stop)
-                if self._is_over(stop):
+                if stop.is_set():
                     raise call.interrupted()
         finally:
             log.end(call, self._monotonic())
 
-    def _attempt(self, call: Call, stop: Stop | None) -> Outcome:
+    def _attempt(self, call: Call, stop: Stop) -> Outcome:
         """Send a request once, and return what came of it."""
         request = wire_request(call, self._settings, self._monotonic(), stop)
         connections = self._connections
@@ -208,17 +210,9 @@ class BaseClient(_Client):
             response.close()
         return answer(response, body, broken)
 
-    def _is_over(self, stop: Stop | None) -> bool:
-        return self._connections.closed.is_set() or (stop is not None and stop.is_set())
-
-    def _sleep(self, seconds: float, stop: Stop | None) -> None:
+    def _sleep(self, seconds: float, stop: Stop) -> None:
         """Wait, but not longer than the client lives, or than anybody wants the answer."""
-        closed = self._connections.closed
-        if stop is None:
-            closed.wait(seconds)
-        else:
-            with closed.interrupting(stop.set):
-                stop.wait(seconds)
+        stop.wait(seconds)
 
 
 class AsyncBaseClient(_Client):
@@ -310,9 +304,11 @@ class AsyncBaseClient(_Client):
                 body = Body(call.most_needed(response.status_code))
                 async for part in cast("httpx.AsyncByteStream", response.stream):
                     body.append(part)
-                    if body.is_enough:
+                    if body.is_enough or self._monotonic() >= call.deadline:
                         # Not `break`, which leaves generators unfinished, of which trio warns.
                         scope.cancel()
+                        if not connections.always_wait:
+                            await checkpoint_if_cancelled()
             except ClosedError:
                 raise self._closed_error() from None
             except Exception as error:  # noqa: BLE001 - a transport that the program brought may raise anything

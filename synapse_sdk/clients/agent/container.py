@@ -177,7 +177,8 @@ class ContainerClientMixin(BaseClient):
 
     def _pages(self, walk: _pages.Walk, ahead: int) -> Iterator[list[Container]]:
         """Go through pages, of which up to `ahead` are fetched before their turn."""
-        with Threads(lambda query, stop: self._send(_operations.list_containers(query), stop), ahead) as pages:
+        closed = self._connections.closed
+        with Threads(lambda query, stop: self._send(_operations.list_containers(query), stop), ahead, closed) as pages:
             while walk.query is not None:
                 try:
                     rows = walk.take(pages.page(walk.query))
