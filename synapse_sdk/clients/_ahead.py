@@ -139,7 +139,7 @@ class _Task:
         self.scope = anyio.CancelScope()
         self.is_done = False
         self.error: Exception | None = None
-        self._pages: list[Any] = []
+        self._page: Any = None
         self._fetch = fetch
         self._query = query
         self._on_end = on_end
@@ -150,19 +150,19 @@ class _Task:
         """Return the page, or raise why none came."""
         if self.error is not None:
             raise self.error
-        if not self._pages:
-            raise RuntimeError("the task that was to fetch a page was cancelled")
-        return self._pages[0]
+        return self._page
 
     async def _run(self) -> None:
         try:
             with self.scope:
-                self._pages.append(await self._fetch(self._query))
+                self._page = await self._fetch(self._query)
         except Exception as error:  # noqa: BLE001 - it is raised where the page is asked for
             self.error = error
 
     def _end(self) -> None:
         self.is_done = True
+        if self._page is None and self.error is None:
+            self.error = RuntimeError("the task that was to fetch a page was cancelled")
         self._on_end()
 
 

@@ -52,7 +52,7 @@ class Gate:
     def redacted(self, error: Exception) -> Exception:
         """Return an error of whoever has seen the credentials without them, and without causes that show them."""
         secrets = [value.decode("latin-1").removeprefix("Token ") for _, value in self.credentials]
-        if not any(secret in str(one) for one in _chain(error) for secret in secrets):
+        if not any(secret in text for text in _texts(error) for secret in secrets):
             return error
         text = str(error)
         for secret in secrets:
@@ -63,9 +63,14 @@ class Gate:
         return kind(text)
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _texts(error: BaseException) -> Iterator[str]:
+    """Return what is said by an error, its notes, and all errors that hang on it."""
+    waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield from (str(one), *getattr(one, "__notes__", ()))
+        waiting += [one.__cause__, one.__context__, *(one.exceptions if isinstance(one, BaseExceptionGroup) else ())]

@@ -91,7 +91,7 @@ class DeadlineStream(httpcore.NetworkStream):
     """
 
     def __init__(self, sock: socket.socket, connect_timeout: float | None = None) -> None:
-        self._sock = sock
+        self._hold(sock)
         self._within: Encryption | None = None
         self._traffic = Traffic(connect_timeout)
 
@@ -191,10 +191,16 @@ class DeadlineStream(httpcore.NetworkStream):
             self._within = within
             return
         encrypted = context.wrap_socket(self._sock, server_hostname=hostname, do_handshake_on_connect=False)
-        self._sock = encrypted
+        self._hold(encrypted)
         # For a moment there was nothing to interrupt.
         self._prepare(timeout)
         encrypted.do_handshake()
+
+    def _hold(self, sock: socket.socket) -> None:
+        self._sock = sock
+        # httpcore drops a connection whose SOCKS proxy refuses it, and does not close it.
+        self._finalizer = weakref.finalize(self, sock.close)
+        self._finalizer.atexit = False
 
     def _prepare(self, timeout: float | None) -> None:
         """Let the next operation of the socket take as long as it may, if it still may."""

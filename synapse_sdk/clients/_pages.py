@@ -61,6 +61,7 @@ class Walk:
             raise _wrong("a page without a list of results came")
         if total is not None and (not isinstance(total, int) or isinstance(total, bool)):
             raise _wrong(f"the page's count is {total!r}, which is no number")
+        total = self._total if total is None else total
         following = self._next_query(page.get("next"))
         rows = self.rows + len(results)
         if total is not None and rows > total:

@@ -157,14 +157,23 @@ class Pool:
         try:
             with stoppable(stop_of(timeout), turn.set):
                 turn.wait(timeout)
-        finally:
-            with self._lock:
-                had_no_turn = turn in self._line
-                if had_no_turn:
-                    self._line.remove(turn)
+        except BaseException:
+            if not self._leave(turn):
+                with self._lock:
                     self._waiting -= 1
-        if had_no_turn:
+                self.give_back(None)
+            raise
+        if self._leave(turn):
             raise httpcore.PoolTimeout(NONE_FREE)
+
+    def _leave(self, turn: threading.Event) -> bool:
+        """Leave the line, and return whether that was before one's turn."""
+        with self._lock:
+            is_early = turn in self._line
+            if is_early:
+                self._line.remove(turn)
+                self._waiting -= 1
+            return is_early
 
 
 def most_connections(route: Route) -> int:

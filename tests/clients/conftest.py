@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+from attrs import field, frozen
 
+from tests.clients.agents import PATIENCE
 from tests.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -51,6 +54,37 @@ def silent_url() -> Iterator[str]:
     """The URL of an agent to which connections are made and which never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@frozen
+class LookUp:
+    """What the system does to find the addresses of hosts.
+
+    Attributes:
+        begun: Is set when one is looked up.
+        over: Ends that without an address.
+    """
+
+    begun: threading.Event = field(factory=threading.Event)
+    over: threading.Event = field(factory=threading.Event)
+
+
+@pytest.fixture
+def look_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[LookUp]:
+    """The look-up of hosts, which takes until a test ends it."""
+    look_up = LookUp()
+
+    def slow(*given: Any, flags: int = 0, **_: Any) -> list[object]:
+        # What only asks whether this is an address already is answered at once.
+        if (flags or sum(given[5:])) & socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "this is no address")
+        look_up.begun.set()
+        look_up.over.wait(PATIENCE)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    yield look_up
+    look_up.over.set()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ import pytest
 from synapse_agent_api.api.docker_containers import list_docker_containers
 
 from synapse_sdk import AsyncAgentClient
+from synapse_sdk.clients._call import Call
+from synapse_sdk.clients.agent import _operations
 from synapse_sdk.exceptions import (
     ClientConnectionError,
     ClientError,
@@ -23,7 +25,7 @@ from tests.clients.agents import Agent, Reply
 from tests.faults.server import BrokenServer, drip, response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -182,6 +184,59 @@ async def test_a_transport_that_is_a_function_serves_tests_without_a_server() ->
     transport = httpx.MockTransport(answer)
     async with AsyncAgentClient("http://127.0.0.1:9/prefix", "t0ken", transport=transport) as client:
         assert [one["id"] for one in await client.list_docker_containers()] == ["/prefix/containers/docker/"]
+
+
+class Ready(httpx.AsyncByteStream):
+    """A body for the whole of which nobody ever waits.
+
+    Attributes:
+        taken: How many parts of it were taken.
+        is_closed: Whether it was closed.
+    """
+
+    size = 1_000
+    most = 500_000
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.is_closed = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        # Not endless, so that a test that fails ends.
+        if self.taken == self.most:
+            raise StopAsyncIteration
+        self.taken += 1
+        return b"x" * self.size
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
+async def test_of_an_errors_body_that_never_waits_no_more_is_read_than_says_something() -> None:
+    body = Ready()
+    transport = httpx.MockTransport(lambda _: httpx.Response(404, stream=body))
+    async with AsyncAgentClient("http://127.0.0.1:9", transport=transport) as client:
+        with pytest.raises(NotFoundError) as caught:
+            await client.get_container(1)
+        assert "xxx" in str(caught.value)
+        most = Call.first(_operations.get_container(1), client._settings, 0.0).most_needed(404)
+    assert body.taken == most // body.size + 1
+    assert body.is_closed
+
+
+async def test_a_deadline_holds_for_a_body_that_never_waits() -> None:
+    body = Ready()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=body))
+    async with AsyncAgentClient("http://127.0.0.1:9", transport=transport, deadline=0.05, retries=0) as client:
+        began = time.monotonic()
+        with pytest.raises(ClientTimeoutError, match=r"the deadline of 0\.05 s passed"):
+            await client.get_container(1)
+    assert time.monotonic() - began < PROMPTLY
+    assert body.taken < body.most
+    assert body.is_closed
 
 
 @pytest.mark.parametrize("name", ["transport", "http_client"])

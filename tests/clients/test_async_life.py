@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.abc
 import anyio.lowlevel
 import pytest
 
 from synapse_sdk import AsyncAgentClient
 from synapse_sdk.exceptions import ClientConnectionError, ClientError, ClientTimeoutError
 from tests.clients.agents import PATIENCE, Agent, Reply, Seen
+from tests.clients.peers import served
 from tests.faults.agent import container, good, record
 from tests.faults.server import (
     BrokenServer,
@@ -43,6 +45,8 @@ pytestmark = pytest.mark.anyio
 
 #: Nothing here is encrypted, and to load the system's certificates takes long.
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+PROMPTLY = 2.0
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -164,6 +168,42 @@ async def test_a_call_that_is_cancelled_during_a_handshake_closes_its_connection
                     assert await in_thread(lambda: b"".join(iter(lambda: accepted.recv(65536), b"")))  # noqa: B023
 
 
+@pytest.mark.parametrize("trouble", ["fails", "times out", "is cancelled"])
+async def test_a_negotiation_with_a_socks_proxy_that_comes_to_nothing_leaves_no_socket_open(trouble: str) -> None:
+    asked, left = threading.Event(), threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(100)
+        if trouble == "fails":
+            connection.sendall(b"\x05\x00")
+            connection.recv(100)
+            # The host cannot be reached.
+            connection.sendall(b"\x05\x04\x00\x01" + bytes(6))
+        asked.set()
+        if not connection.recv(100):
+            left.set()
+
+    async def call(*, task_status: anyio.abc.TaskStatus[anyio.CancelScope]) -> None:
+        with anyio.CancelScope() as scope, suppress(ClientError):
+            task_status.started(scope)
+            await client.get_container(1)
+            raise AssertionError
+        assert scope.cancelled_caught is (trouble == "is cancelled")
+
+    with served(serve) as port:
+        proxy = f"socks5://127.0.0.1:{port}"
+        timeout = 0.2 if trouble == "times out" else 30
+        async with AsyncAgentClient("http://agent.example.com", proxy=proxy, retries=0, timeout=timeout) as client:
+            async with anyio.create_task_group() as group:
+                scope = await group.start(call)
+                assert await in_thread(partial(asked.wait, PATIENCE))
+                if trouble == "is cancelled":
+                    scope.cancel()
+            gc.collect()
+            # While the client is still open.
+            assert await in_thread(partial(left.wait, PATIENCE))
+
+
 async def test_calls_that_are_cancelled_at_any_moment_leave_a_client_that_works(agent: Agent) -> None:
     agent.answer = lambda seen: Reply({"id": int(seen.path.rpartition("/")[2])})
     async with AsyncAgentClient(agent.url, limits={"max_connections": 3}) as client:
@@ -197,6 +237,49 @@ async def test_pages_that_are_cancelled_leave_no_task_behind(agent: Agent, all_a
                     pass
         assert scope.cancelled_caught
         await settled(lambda: other_tasks() == tasks)
+
+
+def page_of(task: asyncio.Task[Any]) -> str | None:
+    """Return the number of the page that a task fetches ahead, if it does."""
+    coroutine: Any = task.get_coro()
+    return coroutine.cr_frame.f_locals["self"]._query["page"] if "_Task._run" in repr(coroutine) else None
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("when", ["before its first step", "while it waits"])
+@pytest.mark.parametrize("number", ["2", "5"], ids=["the next page", "a later page"])
+async def test_a_task_that_fetches_a_page_and_is_cancelled_by_another_ends_the_call_at_once_with_an_error(
+    agent: Agent, when: str, number: str
+) -> None:
+    page = {"count": 900, "next": "?page=2", "results": [{"id": row} for row in range(100)]}
+    agent.answer = lambda seen: agent.silent(seen) if "page=" in seen.path.partition("?page_size=")[0] else Reply(page)
+    loop = asyncio.get_running_loop()
+
+    def make(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **options)
+        if when == "before its first step" and page_of(task) == number:
+            task.cancel()
+        return task
+
+    async def cancel() -> None:
+        for _ in range(9):
+            await in_thread(agent.wait_for_request)
+        [task] = [task for task in asyncio.all_tasks() if page_of(task) == number]
+        task.cancel()
+
+    async with AsyncAgentClient(agent.url, deadline=60, timeout=50) as client:
+        tasks = other_tasks()
+        loop.set_task_factory(make)
+        try:
+            with anyio.fail_after(PROMPTLY):
+                async with anyio.create_task_group() as group:
+                    if when == "while it waits":
+                        group.start_soon(cancel)
+                    with pytest.raises(RuntimeError, match="cancelled"):
+                        await client.list_containers(list_all=True)
+        finally:
+            loop.set_task_factory(None)
+        assert other_tasks() == tasks
 
 
 async def settled(is_so: Callable[[], bool]) -> None:
@@ -233,6 +316,30 @@ async def test_closing_ends_all_calls_that_are_under_way_and_every_connection(ag
     with pytest.raises(RuntimeError, match="is closed"):
         await client.create_docker_container("a@1")
     await client.close()
+
+
+async def test_closing_that_is_cancelled_while_a_call_still_ends_closes_every_connection_all_the_same() -> None:
+    with BrokenServer(good(), good(), forever(silence())) as server:
+        client = AsyncAgentClient(server.url, retries=0)
+        before = sockets()
+
+        async def call(number: int) -> None:
+            with pytest.raises(ClientConnectionError, match="client was closed"):
+                await client.get_container(number)
+
+        # Two connections, of which then one is idle.
+        assert await gathered([partial(client.get_container, number) for number in (1, 2)]) == [record(1), record(2)]
+        async with anyio.create_task_group() as group:
+            group.start_soon(call, 3)
+            await in_thread(partial(server.wait_for_requests, 3))
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await client.close()
+            assert scope.cancelled_caught
+        server.release()
+        # The server's ends, which are counted too, are closed in its threads.
+        await settled(lambda: sockets() == before)
+        await client.close()
 
 
 async def test_leaving_the_block_closes_and_so_does_an_error_in_it(agent: Agent) -> None:

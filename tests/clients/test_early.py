@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
-import threading
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from synapse_sdk.exceptions import HTTPError
-from tests.clients.agents import PATIENCE
+from tests.clients.peers import Encrypted, served
 from tests.clients.proxy import Proxy
 from tests.faults.server import response
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import trustme
 
+    from synapse_sdk import AgentClient
     from tests.kinds import Connect
 
 
@@ -32,57 +32,21 @@ def tls(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
+@pytest.fixture(params=["direct", "tunnel", "encrypted tunnel"])
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
+def version(request: pytest.FixtureRequest, tls: ssl.SSLContext) -> None:
+    tls.minimum_version = tls.maximum_version = request.param
+
+
 @contextmanager
-def served(serve: Callable[[socket.socket], object]) -> Iterator[int]:
-    """Serve connections, one after the other, on the port that is given."""
-
-    def accept() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                connection.settimeout(PATIENCE)
-                # What was sent is not kept back, and lost when the connection is closed.
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                with connection, suppress(OSError):
-                    serve(connection)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=accept)
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
-
-
-@pytest.mark.parametrize("way", ["direct", "tunnel", "encrypted tunnel"])
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
-def test_an_answer_that_nobody_asked_for_is_not_the_next_requests_though_it_came_in_a_record_of_its_own(
-    connect: Connect, tls: ssl.SSLContext, bundle: Path, version: ssl.TLSVersion, way: str
-) -> None:
-    tls.minimum_version = tls.maximum_version = version
-    connections = []
-
-    def serve(connection: socket.socket) -> None:
-        connections.append(connection)
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        encryption = tls.wrap_bio(incoming, outgoing, server_side=True)
-
-        def do(step: Callable[[], Any]) -> Any:
-            while True:
-                with suppress(ssl.SSLWantReadError):
-                    return step()
-                connection.sendall(outgoing.read())
-                incoming.write(connection.recv(65_536))
-
-        do(encryption.do_handshake)
-        request = do(encryption.read)
-        for answer in ({"asked": request.split()[1].decode()}, {"of": "nobody"}):
-            encryption.write(response(200, answer))
-        connection.sendall(outgoing.read())
-        connection.recv(65_536)
-
+def connected(
+    connect: Connect, serve: Callable[[socket.socket], object], way: str, tls: ssl.SSLContext, bundle: Path
+) -> Iterator[AgentClient]:
+    """Yield a client of what is served, which reaches it in a way."""
     with ExitStack() as stack:
         port = stack.enter_context(served(serve))
         options: dict[str, Any] = {}
@@ -90,11 +54,52 @@ def test_an_answer_that_nobody_asked_for_is_not_the_next_requests_though_it_came
             proxy = stack.enter_context(Proxy(tls=tls if way == "encrypted tunnel" else None))
             trust = ssl.create_default_context(cafile=str(bundle))
             options["proxy"] = httpx.Proxy(proxy.url, ssl_context=trust if way == "encrypted tunnel" else None)
-        client = stack.enter_context(connect(f"https://127.0.0.1:{port}", verify=bundle, retries=0, **options))
+        yield stack.enter_context(connect(f"https://127.0.0.1:{port}", verify=bundle, retries=0, **options))
+
+
+@pytest.mark.usefixtures("version")
+def test_an_answer_that_nobody_asked_for_is_not_the_next_requests_though_it_came_in_a_record_of_its_own(
+    connect: Connect, tls: ssl.SSLContext, bundle: Path, way: str
+) -> None:
+    connections = []
+
+    def serve(connection: socket.socket) -> None:
+        connections.append(connection)
+        encrypted = Encrypted(connection, tls)
+        encrypted.handshake()
+        asked = encrypted.read().split()[1].decode()
+        connection.sendall(
+            encrypted.record(response(200, {"asked": asked})) + encrypted.record(response(200, {"of": "nobody"}))
+        )
+        connection.recv(65_536)
+
+    with connected(connect, serve, way, tls, bundle) as client:
         for number in (1, 2, 3):
             container: Any = client.get_container(number)
             assert container == {"asked": f"/containers/{number}"}
     assert len(connections) == 3
+
+
+@pytest.mark.usefixtures("version")
+def test_an_answer_that_nobody_asked_for_is_not_the_next_requests_though_only_half_its_record_came_before(
+    connect: Connect, tls: ssl.SSLContext, bundle: Path, way: str
+) -> None:
+    def serve(connection: socket.socket) -> None:
+        encrypted = Encrypted(connection, tls)
+        encrypted.handshake()
+        asked = encrypted.read().split()[1].decode()
+        answer = encrypted.record(response(200, {"asked": asked}))
+        other = encrypted.record(response(200, {"of": "nobody"}))
+        half = len(other) // 2
+        connection.sendall(answer + other[:half])
+        # The rest comes as if it were the answer to what is asked next.
+        if connection.recv(65_536):
+            connection.sendall(other[half:])
+
+    with connected(connect, serve, way, tls, bundle) as client:
+        for number in (1, 2, 3):
+            container: Any = client.get_container(number)
+            assert container == {"asked": f"/containers/{number}"}
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

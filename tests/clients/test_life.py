@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import socket
 import ssl
 import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -21,13 +24,26 @@ from attrs import frozen
 from synapse_agent_api.api.docker_containers import list_docker_containers
 
 from synapse_sdk import AgentClient
-from synapse_sdk.exceptions import ClientConnectionError, ClientError, ClientResponseIncompleteError, NotFoundError
+from synapse_sdk.clients._network import DeadlineBackend
+from synapse_sdk.clients._stop import Stop
+from synapse_sdk.clients._traffic import Until
+from synapse_sdk.exceptions import (
+    ClientConnectionError,
+    ClientError,
+    ClientResponseIncompleteError,
+    NotFoundError,
+    ServerError,
+)
 from tests.clients.agents import PATIENCE, Agent, Reply, Seen
+from tests.clients.peers import served
+from tests.clients.proxy import Proxy
+from tests.faults.server import BrokenServer
 from tests.kinds import generated, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.clients.conftest import LookUp
     from tests.kinds import Connect
 
 ROOT = Path(__file__).parents[2]
@@ -289,6 +305,192 @@ def test_closing_wakes_a_call_of_the_api(connect: Connect, agent: Agent) -> None
     assert not isinstance(ended.error, httpx.TimeoutException)
 
 
+def test_closing_ends_a_call_that_is_connecting(connect: Connect) -> None:
+    with BrokenServer(full=True) as server:
+        client = connect(server.url, timeout=30, deadline=60)
+        with Latch("httpcore.connection", "connect_tcp.started") as latch:
+            call = CallInThread(client.list_docker_containers)
+            assert latch.logged.wait(PATIENCE)
+        ended = close(client, call)
+        assert isinstance(ended.error, ClientConnectionError)
+        assert not ended.error.may_have_taken_effect
+
+
+def test_closing_ends_a_call_that_waits_for_a_hosts_address(connect: Connect, look_up: LookUp) -> None:
+    client = connect("http://slow.example.com", timeout=30, deadline=60)
+    call = CallInThread(client.list_docker_containers)
+    assert look_up.begun.wait(PATIENCE)
+    closed = time.monotonic()
+    # The event loop of asyncio does not end before all that it has running in threads.
+    closing = CallInThread(client.close)
+    ended = call.end()
+    look_up.over.set()
+    assert closing.end().error is None
+    assert ended.when - closed < PROMPTLY
+    assert isinstance(ended.error, ClientConnectionError)
+    assert "client was closed" in str(ended.error)
+
+
+@pytest.mark.parametrize("doing", ["reads", "writes"])
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_what_ends_an_operation_from_another_thread_leaves_the_sockets_number_to_its_owner(
+    authority: trustme.CA, doing: str, secure: bool
+) -> None:
+    stop = Stop()
+    now = time.monotonic()
+    until = Until.of(PATIENCE, now + PATIENCE, now, stop)
+    accepted: list[socket.socket] = []
+    shown, trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(shown)
+    authority.configure_trust(trusted)
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        accepted.append(shown.wrap_socket(connection, server_side=True) if secure else connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        peer = CallInThread(serve)
+        stream = DeadlineBackend().connect_tcp("127.0.0.1", listener.getsockname()[1], until)
+        if secure:
+            stream = stream.start_tls(trusted, "127.0.0.1", until)
+        assert peer.end().error is None
+        operations: dict[str, Callable[[], object]] = {
+            "reads": partial(stream.read, 100, until),
+            # More than the system takes while the peer reads nothing.
+            "writes": partial(stream.write, b"x" * 50_000_000, until),
+        }
+        operation = CallInThread(operations[doing])
+        wait_until(lambda: len(stop._interruptions) == 1)
+        stop.set()
+        sock = stream.get_extra_info("socket")
+        assert sock.fileno() >= 0
+        operation.end()
+        assert sock.fileno() >= 0
+        stream.close()
+        assert sock.fileno() == -1
+        accepted[0].close()
+
+
+class Holding(logging.Filter):
+    """Holds calls whose wait for an answer has failed, before they close their connections.
+
+    Attributes:
+        numbers: What the numbers of the client's sockets are, whenever a call gets there.
+    """
+
+    def __init__(self, sockets: list[socket.socket]) -> None:
+        super().__init__()
+        self.numbers: list[list[int]] = []
+        self.free = threading.Event()
+        self._sockets = sockets
+        self._logger = logging.getLogger("httpcore.http11")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if "receive_response_headers.failed" in record.getMessage():
+            self.numbers.append([sock.fileno() for sock in self._sockets])
+            self.free.wait(PATIENCE)
+        return True
+
+    def __enter__(self) -> Self:
+        self._level = self._logger.level
+        self._logger.setLevel(logging.DEBUG)
+        self._logger.addFilter(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.free.set()
+        self._logger.removeFilter(self)
+        self._logger.setLevel(self._level)
+
+
+def sockets_of(client: AgentClient) -> list[socket.socket]:
+    """Return the sockets of a client's connections."""
+    return [stream.get_extra_info("socket") for stream in pool(client)._backend._streams]
+
+
+@pytest.mark.parametrize("way", ["direct", "encrypted proxy"])
+def test_a_connection_whose_call_is_ended_by_closing_keeps_its_number_until_the_call_lets_go(
+    authority: trustme.CA, bundle: Path, way: str
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    sockets: list[socket.socket] = []
+    with ExitStack() as stack:
+        agent = stack.enter_context(Agent(tls=tls))
+        agent.answer = agent.silent
+        options: dict[str, Any] = {}
+        if way == "encrypted proxy":
+            proxy = stack.enter_context(Proxy(tls=tls))
+            trust = ssl.create_default_context(cafile=str(bundle))
+            options["proxy"] = httpx.Proxy(proxy.url, ssl_context=trust)
+        holding = stack.enter_context(Holding(sockets))
+        client = AgentClient(agent.url, verify=bundle, retries=0, **options)
+        calls = [CallInThread(client.list_docker_containers) for _ in range(3)]
+        for _ in calls:
+            agent.wait_for_request()
+        sockets += sockets_of(client)
+        client.close()
+        wait_until(lambda: len(holding.numbers) == 3)
+        assert min(sock.fileno() for sock in sockets) >= 0
+        holding.free.set()
+        for call in calls:
+            assert isinstance(call.end().error, ClientConnectionError)
+        assert [sock.fileno() for sock in sockets] == [-1] * 3
+
+
+def test_pages_that_another_ends_keep_the_numbers_of_their_connections_until_they_let_go(
+    authority: trustme.CA, bundle: Path
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    sockets: list[socket.socket] = []
+    waiting = threading.Barrier(4, action=lambda: sockets.extend(sockets_of(client)))
+
+    def answer(seen: Seen) -> Reply:
+        if "page" not in parse_qs(seen.path.partition("?")[2]):
+            return Reply({"count": 40, "next": "?page=2", "results": [{"id": number} for number in range(4)]})
+        waiting.wait(PATIENCE)
+        return Reply({"detail": "boom"}, 500) if "page=3" in seen.path else agent.silent(seen)
+
+    with Agent(answer, tls=tls) as agent, Holding(sockets) as holding:
+        client = AgentClient(agent.url, verify=bundle, retries=0, page_concurrency=4)
+        call = CallInThread(partial(client.list_containers, list_all=True))
+        wait_until(lambda: len(holding.numbers) == 3)
+        # Each looked before any could let go.
+        assert min(map(min, holding.numbers)) >= 0
+        holding.free.set()
+        assert isinstance(call.end().error, ServerError)
+        client.close()
+
+
+def test_whoever_has_waited_longest_for_a_connection_has_it_next_though_another_asks_again_at_once(
+    connect: Connect, agent: Agent
+) -> None:
+    free = threading.Event()
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path.endswith("/1"):
+            free.wait(PATIENCE)
+        return Reply({"id": int(seen.path.rpartition("/")[2])})
+
+    agent.answer = answer
+    with connect(agent.url, limits={"max_connections": 1}) as client:
+
+        def ask_again_and_again() -> None:
+            for number in (1, 11, 12, 13):
+                client.get_container(number)
+
+        calls = [CallInThread(ask_again_and_again)]
+        agent.wait_for_request()
+        for number in (2, 3, 4):
+            calls.append(CallInThread(partial(client.get_container, number)))
+            wait_until(lambda: pool(client)._waiting == len(calls) - 1)
+        free.set()
+        for call in calls:
+            assert call.end().error is None
+    assert [seen.path.rpartition("/")[2] for seen in agent.seen] == ["1", "2", "3", "4", "11", "12", "13"]
+
+
 # Copies.
 
 
@@ -475,6 +677,71 @@ def run_script(script: str, *arguments: str, options: tuple[str, ...] = ("-W", "
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
+
+
+@pytest.mark.parametrize("trouble", ["fails", "times out", "is closed"])
+def test_a_negotiation_with_a_socks_proxy_that_comes_to_nothing_leaves_no_socket_open(trouble: str) -> None:
+    asked, left = threading.Event(), threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(100)
+        if trouble == "fails":
+            connection.sendall(b"\x05\x00")
+            connection.recv(100)
+            # The host cannot be reached.
+            connection.sendall(b"\x05\x04\x00\x01" + bytes(6))
+        asked.set()
+        if not connection.recv(100):
+            left.set()
+
+    with served(serve) as port:
+        client = AgentClient(
+            "http://agent.example.com",
+            proxy=f"socks5://127.0.0.1:{port}",
+            retries=0,
+            timeout=0.2 if trouble == "times out" else 30,
+        )
+        call = CallInThread(partial(client.get_container, 1))
+        assert asked.wait(PATIENCE)
+        if trouble == "is closed":
+            client.close()
+        assert isinstance(call.end().error, ClientError)
+        del call
+        # What is left to the collector is found by it with a warning, which is an error.
+        gc.collect()
+        assert left.wait(PATIENCE)
+        client.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_client_works_to_the_very_end_of_a_program(agent: Agent, host: str) -> None:
+    script = """
+import atexit, sys
+from synapse_sdk import AgentClient
+client = AgentClient(sys.argv[1])
+
+def clean_up():
+    rows, total = client.list_containers(list_all=True)
+    print([row["id"] for row in rows], total)
+    print([row["id"] for row in client.iter_containers()])
+    print(client.get_container(7)["id"])
+    client.close()
+
+atexit.register(clean_up)
+"""
+    agent.answer = one_row_a_page
+    printed = run_script(script, agent.url.replace("127.0.0.1", host))
+    assert printed.splitlines() == ["[1, 2, 3, 4] 4", "[1, 2, 3, 4]", "7"]
+
+
+def one_row_a_page(seen: Seen) -> Reply:
+    """Answer with one of four pages of one row each, or with a record."""
+    path, _, query = seen.path.partition("?")
+    if not path.endswith("/"):
+        return Reply({"id": int(path.rpartition("/")[2])})
+    number = int(parse_qs(query).get("page", ["1"])[0])
+    following = f"?page={number + 1}" if number < 4 else None
+    return Reply({"count": 4, "next": following, "results": [{"id": number}]})
 
 
 # Processes.
@@ -687,6 +954,52 @@ assert os.waitpid(child, 0)[1] == 0
 """
     run_script(script, agent.url, options=FORKS)
     assert agent.seen == []
+
+
+@needs_fork
+def test_an_iterator_that_was_begun_before_a_fork_goes_on_in_the_child_and_in_the_parent(agent: Agent) -> None:
+    script = """
+import os, signal, sys
+from synapse_sdk import AgentClient
+client = AgentClient(sys.argv[1])
+rows = client.iter_containers()
+assert next(rows)["id"] == 1
+sys.stdin.readline()
+child = os.fork()
+if not child:
+    # It does not outlive the test, should it wait for what only the parent has.
+    signal.alarm(10)
+    assert [row["id"] for row in rows] == [2, 3, 4]
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert [row["id"] for row in rows] == [2, 3, 4]
+client.close()
+"""
+    child_came = threading.Event()
+    first = iter([True])
+
+    def answer(seen: Seen) -> Reply:
+        if "page=2" in seen.path:
+            # What the parent has begun before the fork ends after the child has asked for the same.
+            if next(first, False):
+                child_came.wait(PATIENCE)
+            else:
+                child_came.set()
+        return one_row_a_page(seen)
+
+    agent.answer = answer
+    with subprocess.Popen(
+        [sys.executable, *FORKS, "-c", script, agent.url],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        agent.wait_for_request()
+        agent.wait_for_request()
+        _, printed = process.communicate("go\n", timeout=60)
+    assert process.returncode == 0, printed
+    assert printed == ""
 
 
 # What a program brings.

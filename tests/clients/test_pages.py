@@ -149,6 +149,20 @@ def test_a_page_that_cannot_be_right_is_an_error_and_no_short_list(
     assert text in str(caught.value)
 
 
+def test_a_last_page_without_a_count_does_not_hide_that_rows_are_missing(
+    server: HTTPServer, client: AgentClient
+) -> None:
+    serve_pages(
+        server,
+        {
+            "page_size=100": {"count": 3, "next": "?cursor=a", "results": rows(1)},
+            "page_size=100&cursor=a": {"next": None, "results": rows(2)},
+        },
+    )
+    with pytest.raises(exceptions.ResponseDecodeError, match="came after 2 rows where the agent counts 3"):
+        client.list_containers(list_all=True)
+
+
 def test_a_circle_of_pages_ends_in_an_error(server: HTTPServer, client: AgentClient) -> None:
     def answer(request: Request) -> Response:
         page = int(request.args.get("page", 1))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gc
+import logging
+import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,12 +18,16 @@ from attrs import define, field
 
 from synapse_sdk.exceptions import ClientError, NotFoundError, ServerError
 from tests.clients.agents import PATIENCE, Agent, Reply, Seen
+from tests.clients.peers import read_head
+from tests.faults.server import response
 from tests.kinds import KINDS, BlockingClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SIZE = 4
+
+whose: ContextVar[str] = ContextVar("whose", default="nobody's")
 
 
 @define
@@ -234,6 +242,116 @@ def test_a_page_that_fails_ends_those_that_wait_for_a_connection_or_to_be_tried_
             everything(client)
         assert helpers() == []
     assert not agent.closing.is_set()
+
+
+class Records(logging.Filter):
+    """Sees what a logger says, where it is said.
+
+    Args:
+        logger: The logger.
+        level: From which level on it says something.
+        see: Is called with each message.
+    """
+
+    def __init__(self, logger: str, level: int, see: Callable[[str], object]) -> None:
+        super().__init__()
+        self._logger = logging.getLogger(logger)
+        self._wanted = level
+        self._see = see
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self._see(record.getMessage())
+        return True
+
+    def __enter__(self) -> Self:
+        self._level = self._logger.level
+        self._logger.setLevel(self._wanted)
+        self._logger.addFilter(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeFilter(self)
+        self._logger.setLevel(self._level)
+
+
+class Full:
+    """An agent that takes one connection, and then no more are even made.
+
+    It answers the first request with a page, and the next, when it is told to fail, with an error.
+    """
+
+    def __init__(self) -> None:
+        self.failing = threading.Event()
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(0)
+        self._fillers = [socket.socket() for _ in range(3)]
+        self._thread = threading.Thread(target=self._serve)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def _serve(self) -> None:
+        connection, _address = self._listener.accept()
+        with connection:
+            connection.settimeout(PATIENCE)
+            read_head(connection)
+            for filler in self._fillers:
+                filler.setblocking(False)
+                filler.connect_ex(self._listener.getsockname())
+            connection.sendall(response(200, Pages(40).page(1)))
+            read_head(connection)
+            self.failing.wait(PATIENCE)
+            connection.sendall(response(500, {"detail": "boom"}))
+            connection.recv(1)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+        for sock in (self._listener, *self._fillers):
+            sock.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_that_fails_ends_those_that_are_connecting(kind: str) -> None:
+    # The first page's connection serves the page that fails; two others need one of their own.
+    begun = count(1)
+    with Full() as agent, KINDS[kind](agent.url, retries=0, timeout=50, page_concurrency=3) as client:
+
+        def see(message: str) -> None:
+            if "connect_tcp.started" in message and next(begun) == 3:
+                agent.failing.set()
+
+        with Records("httpcore.connection", logging.DEBUG, see):
+            began = time.monotonic()
+            with pytest.raises(ServerError, match="boom"):
+                everything(client)
+            assert time.monotonic() - began < PATIENCE / 2
+
+
+@pytest.mark.parametrize("call", ["list_containers", "iter_containers"])
+def test_what_a_caller_has_set_for_its_context_is_seen_where_pages_are_fetched_ahead(
+    agent: Agent, client: Any, call: str
+) -> None:
+    agent.answer = Pages(20)
+    seen: list[str] = []
+
+    def use() -> list[int]:
+        whose.set("mine")
+        return everything(client) if call == "list_containers" else ids(client.iter_containers(page_size=SIZE))
+
+    async def use_async() -> list[int]:
+        whose.set("mine")
+        if call == "list_containers":
+            return ids((await client.inner.list_containers({"page_size": SIZE}, list_all=True))[0])
+        return ids([row async for row in client.inner.iter_containers(page_size=SIZE)])
+
+    with Records("synapse_sdk", logging.INFO, lambda _: seen.append(whose.get())):
+        rows = client.run(use_async) if isinstance(client, BlockingClient) else copy_context().run(use)
+    assert rows == list(range(1, 21))
+    # One record for each page.
+    assert seen == ["mine"] * 5
 
 
 def test_a_page_that_is_gone_matters_only_if_the_list_leads_there(agent: Agent, client: Any) -> None:

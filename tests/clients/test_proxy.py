@@ -7,6 +7,7 @@ import os
 import pickle
 import socket
 import ssl
+import threading
 import time
 import traceback
 from contextlib import suppress
@@ -19,7 +20,9 @@ import pytest
 from synapse_sdk.clients._route import environment_proxy
 from synapse_sdk.exceptions import ClientConnectionError, ClientError, ClientTimeoutError, HTTPError
 from tests.clients.agents import Agent, Reply
+from tests.clients.peers import Encrypted, read_head, served
 from tests.clients.proxy import Proxy
+from tests.faults.server import DRIP_SECONDS, response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -355,6 +358,40 @@ def test_a_proxy_that_is_silent_is_a_timeout_at_the_deadline_and_has_sent_nothin
         client.create_docker_container("a@1")
     assert time.monotonic() - began < 2
     assert not caught.value.may_have_taken_effect
+
+
+@pytest.mark.parametrize("part", ["handshake", "body"])
+def test_the_deadline_holds_within_two_encryptions_however_slowly_a_record_comes(
+    connect: Connect, authority: trustme.CA, bundle: Path, part: str
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", NAME).configure_cert(tls)
+    over = threading.Event()
+
+    def serve(accepted: socket.socket) -> None:
+        with tls.wrap_socket(accepted, server_side=True) as outer:
+            read_head(outer)
+            outer.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            record = b"\x16\x03\x03\x20\x00" + bytes(1_000)
+            if part == "body":
+                inner = Encrypted(outer, tls)
+                inner.handshake()
+                inner.read()
+                record = inner.record(response(200, body=b"x" * 1_000))
+            for byte in record[:100]:
+                outer.sendall(bytes([byte]))
+                over.wait(DRIP_SECONDS)
+
+    with served(serve) as port:
+        proxy = httpx.Proxy(f"https://127.0.0.1:{port}", ssl_context=ssl.create_default_context(cafile=str(bundle)))
+        with connect(f"https://{NAME}", verify=bundle, proxy=proxy, deadline=0.4, timeout=20) as client:
+            began = time.monotonic()
+            with pytest.raises(ClientTimeoutError) as caught:
+                client.get_container(1)
+            # All that is dripped takes two seconds.
+            assert time.monotonic() - began < 1.5
+        over.set()
+    assert "the deadline of 0.4 s passed" in str(caught.value)
 
 
 def options_of_sockets_to(port: int) -> list[list[int]]:

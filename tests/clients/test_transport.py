@@ -6,11 +6,9 @@ import asyncio
 import copy
 import importlib.util
 import itertools
-import socket
-import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -27,6 +25,7 @@ from werkzeug import Request, Response
 from synapse_sdk import AgentClient, exceptions
 from synapse_sdk.clients._route import environment_proxy
 from tests.contract import example
+from tests.faults.leaks import find_in_error
 from tests.faults.server import BrokenServer, drip, response
 from tests.kinds import generated, get, http_client
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from pytest_httpserver import HTTPServer
 
+    from tests.clients.conftest import LookUp
     from tests.kinds import Connect
 
 DOCKER_ID = "abc123def456"
@@ -150,6 +150,60 @@ def test_whatever_a_transport_of_the_programs_own_raises_is_an_error_of_the_sdk_
     assert "u5er" not in text
 
 
+class OwnError(httpx.ConnectError):
+    """An error of a transport of the program's own, which is made from other things than httpx's."""
+
+    def __init__(self, host: str, port: int, said: str) -> None:
+        super().__init__(f"{host}:{port} said {said}")
+
+
+def caused(said: str) -> Exception:
+    """Return an error whose cause says something."""
+    error = OwnError("agent", 443, "boom")
+    error.__cause__ = ValueError(said)
+    return error
+
+
+def happened_while_handling(said: str) -> Exception:
+    """Return an error that was raised while one that says something was handled."""
+    error = OwnError("agent", 443, "boom")
+    error.__context__ = KeyError("boom")
+    error.__context__.__cause__ = ValueError(said)
+    return error
+
+
+def noted(said: str) -> Exception:
+    """Return an error with a note that says something."""
+    error = OwnError("agent", 443, "boom")
+    error.add_note(said)
+    return error
+
+
+def grouped(said: str) -> Exception:
+    """Return an error whose cause is a group of errors of which one says something."""
+    error = OwnError("agent", 443, "boom")
+    error.__cause__ = ExceptionGroup("several", [KeyError("boom"), ValueError(said)])
+    return error
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda said: OwnError("agent", 443, f"boom {said}"), caused, happened_while_handling, noted, grouped],
+    ids=["its text", "its cause", "its context's cause", "a note", "a group of causes"],
+)
+def test_no_error_of_a_transports_own_class_shows_the_token_by_its_text_or_its_causes(
+    connect: Connect, make: Callable[[str], Exception]
+) -> None:
+    transport = Raising(lambda request: make(request.headers["Authorization"]))
+    with (
+        connect("https://agent.example.com", "s3cret", transport=transport, retries=0) as client,
+        pytest.raises(exceptions.ClientConnectionError) as caught,
+    ):
+        client.list_docker_containers()
+    assert "boom" in str(caught.value)
+    assert find_in_error(caught.value, ["s3cret"]) == []
+
+
 def test_errors_of_the_sdks_own_connections_are_left_as_they_are_however_short_the_token(
     connect: Connect, closed_url: str
 ) -> None:
@@ -160,25 +214,14 @@ def test_errors_of_the_sdks_own_connections_are_left_as_they_are_however_short_t
     assert caught.value.__cause__.__cause__ is not None
 
 
-def test_a_host_whose_address_is_not_found_in_time_is_a_timeout(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = threading.Event()
-
-    def slow(*given: Any, flags: int = 0, **_: Any) -> list[object]:
-        if (flags or sum(given[5:])) & socket.AI_NUMERICHOST:
-            raise socket.gaierror(socket.EAI_NONAME, "this is no address")
-        found.wait(30)
-        return []
-
-    monkeypatch.setattr(socket, "getaddrinfo", slow)
+def test_a_host_whose_address_is_not_found_in_time_is_a_timeout(connect: Connect, look_up: LookUp) -> None:
     with connect("http://slow.example.com", timeout=20, deadline=0.3) as client:
         began = time.monotonic()
         with pytest.raises(exceptions.ClientTimeoutError) as caught:
             client.create_docker_container("a@1")
         ended = time.monotonic()
         # The event loop of asyncio does not end before all that it has running in threads.
-        found.set()
+        look_up.over.set()
     assert ended - began < 5
     assert not caught.value.may_have_taken_effect
 
