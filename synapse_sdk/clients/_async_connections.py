@@ -10,11 +10,11 @@ import httpx
 from anyio.lowlevel import current_token
 
 from synapse_sdk.clients import _brought
-from synapse_sdk.clients._answers import may_have_been_sent, wants_certificate
 from synapse_sdk.clients._async_pool import AsyncPool
+from synapse_sdk.clients._failures import BroughtFailures, OwnFailures
 from synapse_sdk.clients._gate import ClosedError, Gate
 from synapse_sdk.clients._route import Route
-from synapse_sdk.clients._wire import HTTPCORE_ERRORS, httpcore_request, httpx_error, was_written
+from synapse_sdk.clients._wire import HTTPCORE_ERRORS, httpcore_request, httpx_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -69,7 +69,7 @@ class Waits:
             await self._over.wait()
 
 
-class AsyncOwnConnections(httpx.AsyncBaseTransport):
+class AsyncOwnConnections(OwnFailures, httpx.AsyncBaseTransport):
     """Connections for the tasks of one event loop at a time, that live until they are closed.
 
     Attributes:
@@ -99,14 +99,6 @@ class AsyncOwnConnections(httpx.AsyncBaseTransport):
             raise httpx_error(error) from error
         body = _Body(response, lambda: pool.give_back(connection))
         return httpx.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
-
-    def was_sent(self, request: httpx.Request, error: Exception) -> bool:
-        """Return whether the agent may have read a request that failed."""
-        return was_written(request) and not wants_certificate(error)
-
-    def redacted(self, error: Exception) -> Exception:
-        """Return an error that shows no credentials, which these connections' own never do."""
-        return error
 
     async def aclose(self) -> None:
         """Close the connections, and wake the calls that wait for them."""
@@ -147,7 +139,7 @@ class _Body(httpx.AsyncByteStream):
                 await self._give_back()
 
 
-class AsyncBroughtConnections(httpx.AsyncBaseTransport):
+class AsyncBroughtConnections(BroughtFailures, httpx.AsyncBaseTransport):
     """A transport that a program brings, and closes.
 
     Args:
@@ -155,7 +147,6 @@ class AsyncBroughtConnections(httpx.AsyncBaseTransport):
         transport: The transport.
     """
 
-    proxy = None
     always_wait = False
 
     def __init__(self, gate: Gate, transport: httpx.AsyncBaseTransport) -> None:
@@ -170,15 +161,6 @@ class AsyncBroughtConnections(httpx.AsyncBaseTransport):
         with _brought.without_credentials(request):
             response = await self._transport.handle_async_request(_brought.with_credentials(request, self._gate))
         return _brought.unread(response)
-
-    def was_sent(self, request: httpx.Request, error: Exception) -> bool:
-        """Return whether the agent may have read a request that failed."""
-        del request
-        return may_have_been_sent(error)
-
-    def redacted(self, error: Exception) -> Exception:
-        """Return an error that shows no credentials."""
-        return self._gate.redacted(error)
 
     async def aclose(self) -> None:
         """Let nothing more be sent, and end the calls under way."""

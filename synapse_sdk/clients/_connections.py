@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import httpx
 
 from synapse_sdk.clients import _brought
-from synapse_sdk.clients._answers import may_have_been_sent, wants_certificate
+from synapse_sdk.clients._failures import BroughtFailures, OwnFailures
 from synapse_sdk.clients._gate import ClosedError, Gate
 from synapse_sdk.clients._pool import Pool
 from synapse_sdk.clients._route import Route
 from synapse_sdk.clients._stop import Stop
-from synapse_sdk.clients._wire import HTTPCORE_ERRORS, httpcore_request, httpx_error, was_written
+from synapse_sdk.clients._wire import HTTPCORE_ERRORS, httpcore_request, httpx_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def make_connections(settings: Settings, *, transport: Any, http_client: Any, **
     return BroughtConnections(gate, ClientTransport(brought) if isinstance(brought, httpx.Client) else brought)
 
 
-class OwnConnections(httpx.BaseTransport):
+class OwnConnections(OwnFailures, httpx.BaseTransport):
     """Connections that live as long as any client that uses them, or until they are closed.
 
     Attributes:
@@ -83,14 +83,6 @@ class OwnConnections(httpx.BaseTransport):
             raise httpx_error(error) from error
         body = _Body(response, lambda: pool.give_back(connection))
         return httpx.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
-
-    def was_sent(self, request: httpx.Request, error: Exception) -> bool:
-        """Return whether the agent may have read a request that failed."""
-        return was_written(request) and not wants_certificate(error)
-
-    def redacted(self, error: Exception) -> Exception:
-        """Return an error that shows no credentials, which these connections' own never do."""
-        return error
 
     def close(self) -> None:
         """Close the connections, and wake the calls that wait for them."""
@@ -130,15 +122,13 @@ class _Body(httpx.SyncByteStream):
             self._give_back()
 
 
-class BroughtConnections(httpx.BaseTransport):
+class BroughtConnections(BroughtFailures, httpx.BaseTransport):
     """A transport that a program brings, and closes.
 
     Args:
         gate: Whom to ask, and what to tell.
         transport: The transport.
     """
-
-    proxy = None
 
     def __init__(self, gate: Gate, transport: httpx.BaseTransport) -> None:
         self.closed = Stop()
@@ -152,15 +142,6 @@ class BroughtConnections(httpx.BaseTransport):
         with _brought.without_credentials(request):
             response = self._transport.handle_request(_brought.with_credentials(request, self._gate))
         return _brought.unread(response)
-
-    def was_sent(self, request: httpx.Request, error: Exception) -> bool:
-        """Return whether the agent may have read a request that failed."""
-        del request
-        return may_have_been_sent(error)
-
-    def redacted(self, error: Exception) -> Exception:
-        """Return an error that shows no credentials."""
-        return self._gate.redacted(error)
 
     def close(self) -> None:
         """Let nothing more be sent, and wake the calls that wait to be tried again."""
