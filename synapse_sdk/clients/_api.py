@@ -8,7 +8,7 @@ import httpx
 from synapse_agent_api import AuthenticatedClient
 
 from synapse_sdk.clients._call import CLOSED
-from synapse_sdk.clients._wire import Content, timeouts_by_method
+from synapse_sdk.clients._wire import Content, seconds_left, timeouts_by_method
 
 if TYPE_CHECKING:
     from synapse_sdk.clients._async_connections import AsyncConnections
@@ -94,8 +94,9 @@ class AsyncApiTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and read the whole answer, until the deadline passes or the client is closed."""
         waits = self._connections.waits
-        with waits.limited(self._settings.deadline_of(builds=request.method == "POST")):
-            response = await self._connections.handle_async_request(_with_timeouts(request, self._settings))
+        request = _with_timeouts(request, self._settings)
+        with waits.limited(seconds_left(request)):
+            response = await self._connections.handle_async_request(request)
             try:
                 content = b"".join([part async for part in cast("httpx.AsyncByteStream", response.stream)])
             finally:

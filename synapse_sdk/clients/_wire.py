@@ -52,6 +52,12 @@ def timeouts_by_method(settings: Settings, method: str, stop: Stop | None = None
     return timeouts(settings, now + settings.deadline_of(builds=builds), now, builds=builds, stop=stop)
 
 
+def seconds_left(request: httpx.Request) -> float:
+    """Return how long a request with such timeouts may take altogether."""
+    until: Until = request.extensions["timeout"]["read"]
+    return until.deadline - time.monotonic()
+
+
 def was_written(request: httpx.Request) -> bool:
     """Return whether anything of a request was written to the agent."""
     until = request.extensions["timeout"]["write"]

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs
 
+import httpcore
 import httpx
 import pytest
 import trustme
@@ -25,6 +26,8 @@ from synapse_agent_api.api.docker_containers import list_docker_containers
 
 from synapse_sdk import AgentClient
 from synapse_sdk.clients._network import DeadlineBackend
+from synapse_sdk.clients._pool import Pool
+from synapse_sdk.clients._route import Route
 from synapse_sdk.clients._stop import Stop
 from synapse_sdk.clients._traffic import Until
 from synapse_sdk.exceptions import (
@@ -779,6 +782,50 @@ client.close()
     assert {seen.headers["authorization"] for seen in agent.seen} == {"t0ken"}
 
 
+def run_once_asked(script: str, agent: Agent, *, requests: int) -> None:
+    """Run a program that forks, and let it go on when this many requests have come; it must print no error."""
+    with subprocess.Popen(
+        [sys.executable, *FORKS, "-c", script, agent.url],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for _ in range(requests):
+            agent.wait_for_request()
+        _, printed = process.communicate("go\n", timeout=60)
+    assert process.returncode == 0, printed
+    assert printed == ""
+
+
+class Interrupted(Stop):
+    """Interrupts the thread that waits under it just when its turn has come."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self._pool = pool
+
+    @contextmanager
+    def interrupting(self, interrupt: Callable[[], object]) -> Iterator[None]:
+        del interrupt
+        self._pool.give_back(None)
+        yield
+        raise KeyboardInterrupt
+
+
+def test_a_turn_that_comes_as_its_thread_is_interrupted_is_the_next_ones() -> None:
+    url = httpx.URL("http://127.0.0.1:9")
+    pool = Pool(Route.of(url, verify=True, cert=None, proxy=False, limits={"max_connections": 1}))
+    now = time.monotonic()
+    pool._wait(Until.of(5, now + 5, now))
+    with pytest.raises(KeyboardInterrupt):
+        pool._wait(Until.of(5, now + 5, now, Interrupted(pool)))
+    # It is free at once, and only once.
+    pool._wait(Until.of(5, now + 5, now))
+    with pytest.raises(httpcore.PoolTimeout):
+        pool._wait(Until.of(0.01, now + 5, now))
+
+
 @needs_fork
 def test_the_parents_call_goes_on_while_a_child_is_forked_and_ends(agent: Agent) -> None:
     script = """
@@ -812,17 +859,7 @@ client.close()
         return Reply({"id": number})
 
     agent.answer = answer
-    with subprocess.Popen(
-        [sys.executable, *FORKS, "-c", script, agent.url],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        agent.wait_for_request()
-        _, printed = process.communicate("go\n", timeout=60)
-    assert process.returncode == 0, printed
-    assert printed == ""
+    run_once_asked(script, agent, requests=1)
     assert len(ports(agent)) == 2
 
 
@@ -988,18 +1025,7 @@ client.close()
         return one_row_a_page(seen)
 
     agent.answer = answer
-    with subprocess.Popen(
-        [sys.executable, *FORKS, "-c", script, agent.url],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        agent.wait_for_request()
-        agent.wait_for_request()
-        _, printed = process.communicate("go\n", timeout=60)
-    assert process.returncode == 0, printed
-    assert printed == ""
+    run_once_asked(script, agent, requests=2)
 
 
 # What a program brings.

@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from cryptography.hazmat.primitives.serialization import load_pem_private_key as load_key
 
+from synapse_sdk.clients._tls import ssl_context
 from synapse_sdk.exceptions import ClientConnectionError, ClientTimeoutError, RedirectError
 from tests.clients.agents import Agent, Reply
 
@@ -409,3 +410,22 @@ client.close()
     assert done.returncode == 0, done.stderr
     before, child, after = (seen.port for seen in agent.seen)
     assert before == after != child
+
+
+def test_clients_with_nothing_of_their_own_share_what_they_read_of_the_systems_certificates(
+    authority: trustme.CA, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    shared = ssl_context(True, None)
+    assert ssl_context(True, None) is shared
+    assert shared.verify_mode is ssl.CERT_REQUIRED
+    assert shared.check_hostname
+    # One that presents a certificate is nobody else's.
+    certificate, key = write_own_certificate(authority, tmp_path)
+    assert ssl_context(True, (certificate, key)) is not shared
+    # Files that the environment names may change while a program runs.
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    named = ssl_context(True, None)
+    assert named is not shared
+    assert ssl_context(True, None) is not named
