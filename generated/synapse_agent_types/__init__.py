@@ -95,6 +95,10 @@ class DockerContainer(TypedDict):
     """
     The number of its record in the agent's database.
     """
+    exit_code: NotRequired[int | None]
+    """
+    What its program ended with the last time; negative for a signal, as -9. Null while it runs or has not run.
+    """
 
 
 class Container(TypedDict):
@@ -112,6 +116,18 @@ class Container(TypedDict):
     The plugin release, as `code@version`.
     """
     status: Status
+    status_reason: NotRequired[str | None]
+    """
+    Why the status is what it is, for people, where the agent has something to say.
+    """
+    exit_code: NotRequired[int | None]
+    """
+    What the container's program ended with; negative for a signal, as -9. Null while it runs.
+    """
+    ended_at: NotRequired[str | None]
+    """
+    When the container's program ended. Null while it runs.
+    """
     endpoint: NotRequired[str | None]
     """
     The URL on which the container's program answers.
@@ -173,6 +189,25 @@ class UpdateContainerRequest(TypedDict):
     status: Status
 
 
+class ComponentHealth(TypedDict):
+    """
+    How something that the agent needs is.
+    """
+
+    name: str
+    """
+    What it is, such as `docker`.
+    """
+    status: str
+    """
+    `ok`, or `unavailable` while it does not answer.
+    """
+    detail: NotRequired[str | None]
+    """
+    What is wrong with it, for people.
+    """
+
+
 class FieldError(TypedDict):
     """
     What is wrong with one field of the request.
@@ -194,6 +229,23 @@ class FieldError(TypedDict):
     """
     What was sent there.
     """
+
+
+class Health(TypedDict):
+    """
+    How the agent is.
+    """
+
+    status: str
+    """
+    `ok`, or `degraded` while something that the agent needs does not answer.
+    """
+    version: NotRequired[str]
+    """
+    The version of the agent.
+    """
+    engine: NotRequired[ComponentHealth]
+    database: NotRequired[ComponentHealth]
 
 
 class ErrorBody(TypedDict):

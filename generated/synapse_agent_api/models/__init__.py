@@ -1,5 +1,6 @@
 """Contains all the data models used in inputs/outputs"""
 
+from .component_health import ComponentHealth
 from .container import Container
 from .container_metadata_type_0 import ContainerMetadataType0
 from .container_page import ContainerPage
@@ -11,10 +12,12 @@ from .create_docker_container_request_params import CreateDockerContainerRequest
 from .docker_container import DockerContainer
 from .error_body import ErrorBody
 from .field_error import FieldError
+from .health import Health
 from .list_containers_filters import ListContainersFilters
 from .update_container_request import UpdateContainerRequest
 
 __all__ = (
+    "ComponentHealth",
     "Container",
     "ContainerMetadataType0",
     "ContainerPage",
@@ -26,6 +29,7 @@ __all__ = (
     "DockerContainer",
     "ErrorBody",
     "FieldError",
+    "Health",
     "ListContainersFilters",
     "UpdateContainerRequest",
 )

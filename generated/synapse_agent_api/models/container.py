@@ -28,6 +28,11 @@ class Container:
             `removing`, `exited` and `dead`; the platform adds `requested`, `building`, `starting`, `unhealthy`, `stopped`,
             `failed`, `deleting` and `deleted`. Agents may use others. Example: running.
         docker_id (None | str | Unset): Docker's id of the container. Null while there is none yet.
+        status_reason (None | str | Unset): Why the status is what it is, for people, where the agent has something to
+            say.
+        exit_code (int | None | Unset): What the container's program ended with; negative for a signal, as -9. Null
+            while it runs.
+        ended_at (datetime.datetime | None | Unset): When the container's program ended. Null while it runs.
         endpoint (None | str | Unset): The URL on which the container's program answers.
         host_port (int | None | Unset): The host's port on which the container's program is published.
         params (ContainerParamsType0 | None | Unset): The parameters that it was created with.
@@ -41,6 +46,9 @@ class Container:
     plugin_release: str
     status: str
     docker_id: None | str | Unset = UNSET
+    status_reason: None | str | Unset = UNSET
+    exit_code: int | None | Unset = UNSET
+    ended_at: datetime.datetime | None | Unset = UNSET
     endpoint: None | str | Unset = UNSET
     host_port: int | None | Unset = UNSET
     params: ContainerParamsType0 | None | Unset = UNSET
@@ -65,6 +73,26 @@ class Container:
             docker_id = UNSET
         else:
             docker_id = self.docker_id
+
+        status_reason: None | str | Unset
+        if isinstance(self.status_reason, Unset):
+            status_reason = UNSET
+        else:
+            status_reason = self.status_reason
+
+        exit_code: int | None | Unset
+        if isinstance(self.exit_code, Unset):
+            exit_code = UNSET
+        else:
+            exit_code = self.exit_code
+
+        ended_at: None | str | Unset
+        if isinstance(self.ended_at, Unset):
+            ended_at = UNSET
+        elif isinstance(self.ended_at, datetime.datetime):
+            ended_at = self.ended_at.isoformat()
+        else:
+            ended_at = self.ended_at
 
         endpoint: None | str | Unset
         if isinstance(self.endpoint, Unset):
@@ -130,6 +158,12 @@ class Container:
         )
         if docker_id is not UNSET:
             field_dict["docker_id"] = docker_id
+        if status_reason is not UNSET:
+            field_dict["status_reason"] = status_reason
+        if exit_code is not UNSET:
+            field_dict["exit_code"] = exit_code
+        if ended_at is not UNSET:
+            field_dict["ended_at"] = ended_at
         if endpoint is not UNSET:
             field_dict["endpoint"] = endpoint
         if host_port is not UNSET:
@@ -167,6 +201,41 @@ class Container:
             return cast(None | str | Unset, data)
 
         docker_id = _parse_docker_id(d.pop("docker_id", UNSET))
+
+        def _parse_status_reason(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        status_reason = _parse_status_reason(d.pop("status_reason", UNSET))
+
+        def _parse_exit_code(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        exit_code = _parse_exit_code(d.pop("exit_code", UNSET))
+
+        def _parse_ended_at(data: object) -> datetime.datetime | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                ended_at_type_0 = datetime.datetime.fromisoformat(data)
+
+                return ended_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | Unset, data)
+
+        ended_at = _parse_ended_at(d.pop("ended_at", UNSET))
 
         def _parse_endpoint(data: object) -> None | str | Unset:
             if data is None:
@@ -276,6 +345,9 @@ class Container:
             plugin_release=plugin_release,
             status=status,
             docker_id=docker_id,
+            status_reason=status_reason,
+            exit_code=exit_code,
+            ended_at=ended_at,
             endpoint=endpoint,
             host_port=host_port,
             params=params,

@@ -32,6 +32,8 @@ class DockerContainer:
         labels (list[str] | None | Unset): The labels that it was created with.
         created_at (datetime.datetime | None | Unset): When the container was created.
         record_id (int | None | Unset): The number of its record in the agent's database.
+        exit_code (int | None | Unset): What its program ended with the last time; negative for a signal, as -9. Null
+            while it runs or has not run.
     """
 
     id: str
@@ -45,6 +47,7 @@ class DockerContainer:
     labels: list[str] | None | Unset = UNSET
     created_at: datetime.datetime | None | Unset = UNSET
     record_id: int | None | Unset = UNSET
+    exit_code: int | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,6 +106,12 @@ class DockerContainer:
         else:
             record_id = self.record_id
 
+        exit_code: int | None | Unset
+        if isinstance(self.exit_code, Unset):
+            exit_code = UNSET
+        else:
+            exit_code = self.exit_code
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -127,6 +136,8 @@ class DockerContainer:
             field_dict["created_at"] = created_at
         if record_id is not UNSET:
             field_dict["record_id"] = record_id
+        if exit_code is not UNSET:
+            field_dict["exit_code"] = exit_code
 
         return field_dict
 
@@ -220,6 +231,15 @@ class DockerContainer:
 
         record_id = _parse_record_id(d.pop("record_id", UNSET))
 
+        def _parse_exit_code(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        exit_code = _parse_exit_code(d.pop("exit_code", UNSET))
+
         docker_container = cls(
             id=id,
             docker_id=docker_id,
@@ -232,6 +252,7 @@ class DockerContainer:
             labels=labels,
             created_at=created_at,
             record_id=record_id,
+            exit_code=exit_code,
         )
 
         docker_container.additional_properties = d

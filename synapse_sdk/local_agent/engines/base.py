@@ -5,7 +5,7 @@ An engine is synchronous and safe to use from many threads. It says what is wron
 `UnavailableError` for an engine that cannot start anything now.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ class ContainerSpec:
         params: What `PLUGIN_PARAMS` is to hold.
         envs: Its environment variables.
         labels: Its labels.
+        owner: The agent that makes it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ContainerSpec:
     params: Mapping[str, Any]
     envs: Mapping[str, str]
     labels: Sequence[str]
+    owner: str
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Container:
         id: Its id, 64 hexadecimal digits.
         name: Its name.
         image: What it was made from.
-        status: `created`, `starting`, `running`, `exited` or `removing`.
+        status: `starting` until its program listens for the first time, `removing` while it is removed, else one of
+            Docker's: `created`, `running`, `paused`, `restarting`, `exited` or `dead`.
         running: Whether its program runs.
         host_port: The port of the host on which its program listens, while it does.
         endpoint: The URL of that port.
@@ -49,7 +52,10 @@ class Container:
         labels: The labels that it was created with.
         created_at: When it was created, in ISO 8601 and UTC.
         record_id: The number of its record, or None for another program's container.
-        exit_code: What its program ended with, negative for a signal; None before that.
+        exit_code: What its program ended with the last time, negative for a signal; None while it runs or has not run.
+        ended_at: When its program ended the last time, in ISO 8601 and UTC; None while it runs or has not run.
+        reason: Why its program ended, where the engine knows more than the exit code says.
+        owner: The agent that made it, or None for another program's container.
     """
 
     id: str
@@ -64,13 +70,46 @@ class Container:
     created_at: str
     record_id: int | None
     exit_code: int | None
+    ended_at: str | None
+    reason: str | None
+    owner: str | None
+
+
+class Watcher(Protocol):
+    """Is told, in any thread, what becomes of containers. What it was told may be history already when it looks."""
+
+    def found(self, containers: Sequence[Container]) -> None:
+        """These are all that there are: when the watching begins, and whenever some of it may have been missed."""
+        ...
+
+    def changed(self, container: Container) -> None:
+        """A container's program started, ended, or was paused, whoever had it do so."""
+        ...
+
+    def gone(self, container_id: str) -> None:
+        """A container was removed, whoever removed it."""
+        ...
 
 
 class Engine(Protocol):
-    """Runs containers."""
+    """Runs containers.
 
-    def watch(self, ended: Callable[[Container], None]) -> None:
-        """Have `ended` called, in any thread, with each container whose program ended without being removed."""
+    Attributes:
+        name: What it is called.
+    """
+
+    name: str
+
+    def watch(self, watcher: Watcher) -> None:
+        """Begin to tell what becomes of containers. An engine that can be asked calls `found` before this returns."""
+        ...
+
+    def check(self) -> None:
+        """Return if the engine can do its work.
+
+        Raises:
+            UnavailableError: If it cannot; the message says why.
+        """
         ...
 
     def create(self, spec: ContainerSpec) -> Container:
@@ -83,13 +122,30 @@ class Engine(Protocol):
         ...
 
     def start(self, container_id: str) -> Container:
-        """Start a container and return it once its program accepts connections.
+        """Start a container and return it once its program accepts connections. One that runs is left as it is.
 
         Raises:
             NotFoundError: If there is no such container.
             InvalidError: If its program ended, or did not listen in time; the message ends with the tail of its output.
             ConflictError: If it was removed meanwhile.
             UnavailableError: If the engine cannot start any now.
+        """
+        ...
+
+    def stop(self, container_id: str) -> Container:
+        """Have a container's program end, and return the container, which stays. One that does not run is left as it is.
+
+        Raises:
+            NotFoundError: If there is no such container.
+            ConflictError: If it is being removed.
+        """
+        ...
+
+    def logs(self, container_id: str, tail: int | None) -> str:
+        """Return what a container's program has written, or the last `tail` lines of it, as far as it is kept.
+
+        Raises:
+            NotFoundError: If there is no such container.
         """
         ...
 
@@ -115,5 +171,5 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop what must not outlive the agent, and refuse to start anything more."""
+        """Refuse to start anything more, and have what is being started end soon. Stop what cannot outlive the agent."""
         ...
