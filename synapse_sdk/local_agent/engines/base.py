@@ -5,7 +5,7 @@ An engine is synchronous and safe to use from many threads. It says what is wron
 `UnavailableError` for an engine that cannot start anything now.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -170,6 +170,14 @@ class Engine(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Refuse to start anything more, and have what is being started end soon. Stop what cannot outlive the agent."""
+    def adopt(self, container_id: str) -> None:
+        """Answer for a container that an agent made which is gone: it ends with this agent."""
+        ...
+
+    def close(self) -> Collection[str]:
+        """Refuse to start anything more, and remove the containers that this agent made or has adopted.
+
+        Returns:
+            The ids of those that could not be removed.
+        """
         ...
