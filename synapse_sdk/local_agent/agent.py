@@ -132,11 +132,12 @@ class LocalAgent:
             stack.callback(records.close)
             engine = self._make_engine()
             handlers = Handlers(releases, records, engine)
-            stack.callback(handlers.close)
+            closing = stack.enter_context(ExitStack())
+            closing.callback(handlers.close)
             app = App(contract, handlers, token=self._token, validate_responses=self._validate_responses)
             stack.callback(_serve(app, listening))
-            # First, so that the server need not wait for programs that are being started.
-            stack.callback(engine.close)
+            # Closed first, so that the server need not wait for programs that are being started.
+            stack.push(closing.pop_all())
             self._violations = app.violations
             self._url = _url(listening)
             self._resources = stack.pop_all()

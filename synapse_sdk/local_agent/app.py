@@ -18,7 +18,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from synapse_sdk.local_agent import jsontext
-from synapse_sdk.local_agent.contract import Call, Contract, ContractError, Operation, RawRequest
+from synapse_sdk.local_agent.contract import JSON, Call, Contract, ContractError, Operation, RawRequest
 from synapse_sdk.local_agent.errors import (
     AgentError,
     MethodNotAllowedError,
@@ -127,9 +127,11 @@ class App:
         call = self._contract.check_request(operation, await _raw(request))
         limiter = self._readers if operation.method == "GET" else self._writers
         result = await anyio.to_thread.run_sync(self._handlers[operation.id], call, limiter=limiter)
-        if result is None:
+        if operation.media_type is None:
             return Response(status_code=operation.success)
-        return _json(operation.success, result)
+        if operation.media_type == JSON:
+            return _json(operation.success, result)
+        return Response(result, operation.success, media_type=operation.media_type)
 
     def _authorize(self, headers: Headers) -> None:
         sent = headers.get("authorization", "").encode("latin-1")
@@ -178,7 +180,7 @@ async def _raw(request: Request) -> RawRequest:
 
 
 def _json(status: int, value: object, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(jsontext.render(value), status, headers, media_type="application/json")
+    return Response(jsontext.render(value), status, headers, media_type=JSON)
 
 
 def _error(status: int, detail: object, headers: Mapping[str, str] | None = None) -> Response:

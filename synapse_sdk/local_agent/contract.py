@@ -29,7 +29,7 @@ from synapse_sdk.local_agent import jsontext
 from synapse_sdk.local_agent.errors import FieldError, InvalidError, NotFoundError, field_error
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-_JSON = "application/json"
+JSON = "application/json"
 
 
 class ContractError(Exception):
@@ -45,6 +45,7 @@ class Operation:
         method: The HTTP method, in capitals.
         path: The path's template.
         success: The status of its answer.
+        media_type: The type of its answer's body, or None if that has none.
         query: The names of its declared query parameters.
         takes_body: Whether its requests have a body.
     """
@@ -53,6 +54,7 @@ class Operation:
     method: str
     path: str
     success: int
+    media_type: str | None
     query: frozenset[str]
     takes_body: bool
 
@@ -232,7 +234,7 @@ class Contract:
         return V30RequestBodyValidator(
             self._spec,
             path_finder_cls=_TemplateFinder,
-            extra_media_type_deserializers={_JSON: lambda value, **_: jsontext.parse(value)},
+            extra_media_type_deserializers={JSON: lambda value, **_: jsontext.parse(value)},
         )
 
     @cached_property
@@ -255,13 +257,22 @@ def _operations(spec: SchemaPath) -> Iterator[Operation]:
             successes = [int(code) for code in (operation / "responses").str_keys() if code.startswith("2")]
             if len(successes) != 1:
                 raise ContractError(f"{name} must have exactly one response of success.")
+            media_types = list((operation / "responses" / str(successes[0]) / "content").str_keys())
             query = frozenset(
                 (parameter / "name").read_str()
                 for where in (path, operation)
                 for parameter in where.get("parameters", ())
                 if (parameter / "in").read_str() == "query" and not _any_name(parameter)
             )
-            yield Operation(name, method.upper(), template, successes[0], query, "requestBody" in operation)
+            yield Operation(
+                name,
+                method.upper(),
+                template,
+                successes[0],
+                media_types[0] if media_types else None,
+                query,
+                "requestBody" in operation,
+            )
 
 
 def _any_name(parameter: SchemaPath) -> bool:

@@ -1,17 +1,26 @@
 """The operations of the contract, one method each, of the name that the contract gives it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from synapse_sdk._version import __version__
 from synapse_sdk.local_agent import lifecycle, owner
 from synapse_sdk.local_agent.contract import Call
 from synapse_sdk.local_agent.engines import Container, ContainerSpec, Engine
-from synapse_sdk.local_agent.errors import ConflictError, InvalidError, NotFoundError, field_error
-from synapse_sdk.local_agent.records import Record, Records
+from synapse_sdk.local_agent.errors import (
+    AgentError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+    field_error,
+)
+from synapse_sdk.local_agent.records import Change, Record, Records
 from synapse_sdk.local_agent.releases import Releases
 
 PAGE_SIZE = 20
@@ -21,64 +30,94 @@ _logger = logging.getLogger("synapse_sdk.local_agent")
 
 
 class Handlers:
-    """Answers the requests. Each method takes a checked call and returns what its answer holds.
+    """Answers the requests. Each method that has an operation's name takes a checked call and returns what its answer holds.
+
+    It is also the engine's watcher, and has the records follow what becomes of the containers.
 
     Args:
         releases: The plugin releases.
         records: The database.
         engine: What runs the containers.
+        manage_all: Whether to stop, start and remove containers that this agent did not make.
     """
 
-    def __init__(self, releases: Releases, records: Records, engine: Engine) -> None:
+    def __init__(self, releases: Releases, records: Records, engine: Engine, *, manage_all: bool = False) -> None:
         self._releases = releases
         self._records = records
         self._engine = engine
-        self._me = owner.this_agent()
-        engine.watch(self._container_ended)
-        for other in records.owners():
-            if owner.is_gone(other):
-                self._abandon(other, "its container was gone when the agent started")
+        self._manage_all = manage_all
+        self._me = owner.this_agent(engine.name)
+        engine.watch(self)
 
     def close(self) -> None:
-        """Stop the containers, and have their records say so."""
-        self._engine.close()
-        self._abandon(self._me, "the agent stopped")
+        """Remove the containers, and have their records say so."""
+        left = self._engine.close()
+        self._records.change_all(
+            lambda record: {} if record.docker_id in left else lifecycle.abandoned(record, "the agent stopped"),
+            owner=self._me,
+        )
 
     def list_docker_containers(self, _: Call) -> list[dict[str, Any]]:
         """Return all containers of the engine."""
         return [docker_container(container) for container in self._engine.list()]
 
     def create_docker_container(self, call: Call) -> dict[str, Any]:
-        """Start a container, keep a record of it, and return it once it listens."""
+        """Make and start a container, keep a record of it, and return it once it listens."""
         body = call.body
         release = self._releases.find(body["plugin_release"])
         wanted = {"params": body.get("params", {}), "labels": body.get("labels", [])}
         record = self._records.create(
             plugin_release=release.name,
-            status=lifecycle.STARTING,
+            status=lifecycle.BUILDING,
             metadata=body.get("metadata", {}),
             owner=self._me,
             **wanted,
         )
         name = f"{release.code}-{release.version}-{record.id}"
-        spec = ContainerSpec(name, release, record.id, envs=body.get("envs", {}), **wanted)
+        spec = ContainerSpec(name, release, record.id, envs=body.get("envs", {}), owner=self._me, **wanted)
         try:
             container = self._engine.create(spec)
-        except BaseException:
-            self._forget(record)
+        except BaseException as error:
+            self._unmade(record, error, removed=True)
             raise
-        return docker_container(self._start(record, container))
+        return docker_container(self._start_first(record, container))
 
     def get_docker_container(self, call: Call) -> dict[str, Any]:
         """Return a container."""
         return docker_container(self._engine.get(call.path["container_id"]))
 
+    def stop_docker_container(self, call: Call) -> dict[str, Any]:
+        """Stop a container, which stays, as does its record."""
+        container = self._manageable(call)
+        stopped = self._engine.stop(container.id)
+        if container.running:
+            self._records.change_all(lambda record: lifecycle.stopped(record, stopped), docker_id=container.id)
+        return docker_container(stopped)
+
+    def start_docker_container(self, call: Call) -> dict[str, Any]:
+        """Start a container again, and return it once it listens."""
+        container = self._manageable(call)
+        if container.running:
+            return docker_container(container)
+        self._records.change_all(lifecycle.starting, docker_id=container.id)
+        try:
+            started = self._engine.start(container.id)
+        except AgentError as error:
+            self._not_started(container, str(error.detail))
+            raise
+        self._records.change_all(lambda record: lifecycle.listens(record, started), docker_id=container.id)
+        return docker_container(started)
+
     def delete_docker_container(self, call: Call) -> None:
         """Stop and remove a container; its record stays."""
-        container = self._engine.get(call.path["container_id"])
+        container = self._manageable(call)
         self._records.change_all(lifecycle.removing, docker_id=container.id)
         self._engine.remove(container.id)
         self._records.change_all(lifecycle.removed, docker_id=container.id)
+
+    def get_docker_container_logs(self, call: Call) -> str:
+        """Return what a container's program has written."""
+        return self._engine.logs(call.path["container_id"], call.query.get("tail"))
 
     def list_containers(self, call: Call) -> dict[str, Any]:
         """Return a page of records."""
@@ -114,46 +153,156 @@ class Handlers:
         if deleted.docker_id != record.docker_id:
             self._remove_container_of(deleted)  # it was made since the record was read
 
-    def _start(self, record: Record, container: Container) -> Container:
-        """Start a record's container; if that fails, neither is left, but for what a deletion meanwhile has settled."""
+    def health_check(self, _: Call) -> dict[str, Any]:
+        """Return how the agent is."""
+        parts = {
+            "engine": _health(self._engine.name, self._engine.check),
+            "database": _health(self._records.name, self._records.check),
+        }
+        is_well = all(part["status"] == "ok" for part in parts.values())
+        return {"status": "ok" if is_well else "degraded", "version": __version__, **parts}
+
+    def found(self, containers: Sequence[Container]) -> None:
+        """Have the records of this agent, and of agents that are gone, agree with what is there."""
+        there = {container.id: container for container in containers}
+        gone = [agent for agent in self._records.owners() if self._can_follow(agent)]
+        for record in self._records.find(owner=self._me):
+            if record.docker_id:
+                self._settle(record, self._now(record.docker_id, there))
+        for agent in gone:
+            unknown = {one.record_id: one for one in containers if one.owner == agent}
+            for record in self._records.find(owner=agent):
+                if record.docker_id:
+                    self._settle(record, self._now(record.docker_id, there))
+                else:
+                    # It was killed between making a container and writing down which.
+                    self._settle(record, unknown.get(record.id))
+
+    def changed(self, container: Container) -> None:
+        """Have its record say what became of a container."""
+        self._follow(container.id, lambda record: lifecycle.seen(record, container))
+
+    def gone(self, container_id: str) -> None:
+        """Have its record say that a container was removed."""
+        self._follow(container_id, lifecycle.gone)
+
+    def _start_first(self, record: Record, container: Container) -> Container:
+        """Start a record's container; if that fails it is removed, and the record says why."""
         try:
-            self._records.change(record.id, lambda _: {"docker_id": container.id})
+            self._records.change(record.id, lambda now: lifecycle.made(now, container))
             started = self._engine.start(container.id)
             self._records.change(record.id, lambda now: lifecycle.listens(now, started))
         except BaseException as error:
-            with suppress(NotFoundError, ConflictError):
-                self._engine.remove(container.id)
+            self._unmade(record, error, removed=self._is_removed(container.id))
             if isinstance(error, NotFoundError):
                 raise ConflictError(f"{container.name} was deleted while it was being started.") from error
-            if not isinstance(error, ConflictError):
-                self._forget(record)
             raise
         with suppress(NotFoundError):
             return self._engine.get(container.id)
         return started
 
+    def _unmade(self, record: Record, error: BaseException, *, removed: bool) -> None:
+        """Have a record say why there is no container; one that says nothing worth keeping goes."""
+        is_told = isinstance(error, InvalidError) and isinstance(error.detail, str)
+        with suppress(NotFoundError):
+            if is_told or not removed:
+                reason = str(error)
+                self._records.change(record.id, lambda now: lifecycle.failed(now, reason, removed=removed))
+            elif not isinstance(error, ConflictError | NotFoundError):
+                self._records.delete(record.id)
+
+    def _not_started(self, container: Container, reason: str) -> None:
+        with suppress(NotFoundError, UnavailableError):
+            container = self._engine.get(container.id)
+        self._records.change_all(lambda record: lifecycle.seen(record, container, reason), docker_id=container.id)
+
+    def _is_removed(self, container_id: str) -> bool:
+        """Remove a container that is of no use, and return whether it is gone."""
+        try:
+            self._engine.remove(container_id)
+        except (NotFoundError, ConflictError):
+            pass  # or it will be in a moment
+        except AgentError:
+            return False
+        return True
+
+    def _manageable(self, call: Call) -> Container:
+        """Return the container of a call, if this agent may change it."""
+        container = self._engine.get(call.path["container_id"])
+        if self._manage_all or container.owner == self._me:
+            return container
+        records = self._records.find(docker_id=container.id)
+        if not records:
+            raise ConflictError(
+                f"Container {container.name} was not made by this agent, which leaves those of others alone unless it is "
+                "started with --manage-all."
+            )
+        for record in records:
+            self._refuse_anothers(record)
+        return container
+
     def _removing(self, record: Record) -> Mapping[str, Any]:
-        if record.owner not in (None, self._me) and not owner.is_gone(record.owner):
-            raise ConflictError(f"The container of record {record.id} is another agent's, which still runs.")
+        self._refuse_anothers(record)
         return lifecycle.removing(record)
 
-    def _forget(self, record: Record) -> None:
-        with suppress(NotFoundError):
-            self._records.delete(record.id)
+    def _refuse_anothers(self, record: Record) -> None:
+        if record.owner in (None, self._me):
+            return
+        if not owner.is_gone(record.owner):
+            raise ConflictError(f"The container of record {record.id} is another agent's, which still runs.")
+        if not self._can_follow(record.owner):
+            engine = owner.engine_of(record.owner)
+            raise ConflictError(f"The container of record {record.id} is one of the engine {engine}, not of this agent's.")
+
+    def _can_follow(self, agent: str) -> bool:
+        """Whether this agent can answer for what another has left."""
+        return owner.is_gone(agent) and owner.engine_of(agent) == self._engine.name
 
     def _remove_container_of(self, record: Record) -> None:
         if record.docker_id:
             with suppress(NotFoundError):
                 self._engine.remove(record.docker_id)
 
-    def _container_ended(self, container: Container) -> None:
-        try:
-            self._records.change_all(lambda record: lifecycle.ended(record, container), docker_id=container.id)
-        except Exception:
-            _logger.exception("The end of container %s could not be recorded", container.name)
+    def _now(self, container_id: str, there: Mapping[str, Container]) -> Container | None:
+        if container_id in there:
+            return there[container_id]
+        with suppress(NotFoundError):
+            return self._engine.get(container_id)  # it may have been made since the others were looked at
+        return None
 
-    def _abandon(self, agent: str, reason: str) -> None:
-        self._records.change_all(partial(lifecycle.abandoned, reason=reason), owner=agent)
+    def _settle(self, record: Record, container: Container | None) -> None:
+        """Have a record agree with its container, and answer for both from now on."""
+        by_another = record.owner != self._me
+        left_over = container is not None and lifecycle.is_left_over(record, container, by_another=by_another)
+        removed = container is None or (left_over and self._is_removed(container.id))
+
+        def settled(now: Record) -> Mapping[str, Any]:
+            if now.owner != record.owner:
+                return {}  # another agent was quicker
+            if not removed and container is not None:
+                return {"owner": self._me, "docker_id": container.id, **lifecycle.seen(now, container)}
+            if by_another:
+                return lifecycle.abandoned(now, "its agent had ended, and its container with it")
+            return lifecycle.gone(now)
+
+        with suppress(NotFoundError):
+            settled_record = self._records.change(record.id, settled)
+            if by_another and container is not None and settled_record.owner == self._me:
+                self._engine.adopt(container.id)
+
+    def _follow(self, container_id: str, change: Change) -> None:
+        try:
+            self._records.change_all(change, docker_id=container_id)
+        except Exception:
+            _logger.exception("What became of container %s could not be recorded", container_id)
+
+
+def _health(name: str, check: Callable[[], None]) -> dict[str, Any]:
+    try:
+        check()
+    except (AgentError, SQLAlchemyError) as error:
+        return {"name": name, "status": "unavailable", "detail": " ".join(str(getattr(error, "orig", error)).split())}
+    return {"name": name, "status": "ok", "detail": None}
 
 
 def docker_container(container: Container) -> dict[str, Any]:

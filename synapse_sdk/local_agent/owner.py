@@ -1,7 +1,7 @@
 """Which agent answers for a record, and whether that agent is still there.
 
-A process engine's containers live and die with one agent, but a database may be shared by several, so each record of a
-live container names its agent's process.
+A process engine's containers live and die with one agent, Docker's outlive an agent that is killed, and a database may
+be shared by several, so each record of a live container names its agent's process and the engine.
 """
 
 import os
@@ -10,15 +10,25 @@ import uuid
 from pathlib import Path
 
 
-def this_agent() -> str:
-    """Return a name for one agent in this process, which no other agent has or will have."""
+def this_agent(engine: str) -> str:
+    """Return a name for one agent in this process, which no other agent has or will have.
+
+    Args:
+        engine: The name of its engine.
+    """
     pid = os.getpid()
-    return f"{socket.gethostname()}/{pid}/{_started(pid)}/{uuid.uuid4().hex}"
+    return f"{engine}@{socket.gethostname()}/{pid}/{_started(pid)}/{uuid.uuid4().hex}"
+
+
+def engine_of(owner: str) -> str:
+    """Return the name of an agent's engine."""
+    engine, _, agent = owner.partition("@")
+    return engine if agent else "process"  # there was no other when agents were not named so
 
 
 def is_gone(owner: str) -> bool:
     """Return whether an agent's process has ended, as far as can be known: another host's never has."""
-    host, pid, started, _ = owner.rsplit("/", 3)
+    host, pid, started, _ = owner.rpartition("@")[2].rsplit("/", 3)
     return host == socket.gethostname() and _started(int(pid)) != started
 
 

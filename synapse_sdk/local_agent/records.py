@@ -187,6 +187,12 @@ class Records:
                 raise NotFoundError("Invalid page.")
             return count, _all(connection, *where, limit=size, offset=(number - 1) * size)
 
+    def find(self, **equal: str) -> list[Record]:
+        """Return every record whose fields have the given values, the newest first."""
+        where = [_containers.c[name] == value for name, value in equal.items()]
+        with self._reading() as connection:
+            return _all(connection, *where)
+
     def owners(self) -> list[str]:
         """Return the agents that answer for a container, each once."""
         owner = _containers.c.owner

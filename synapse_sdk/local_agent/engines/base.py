@@ -5,11 +5,14 @@ An engine is synchronous and safe to use from many threads. It says what is wron
 `UnavailableError` for an engine that cannot start anything now.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from synapse_sdk.local_agent.releases import Release
+
+_TAIL = 4000
 
 
 @dataclass(frozen=True)
@@ -181,3 +184,19 @@ class Engine(Protocol):
             The ids of those that could not be removed.
         """
         ...
+
+
+def last_lines(text: str, count: int) -> str:
+    """Return the last lines of a text, the last of which need not be ended."""
+    return "".join(re.findall(r"[^\n]*\n|[^\n]+", text)[-count:]) if count else ""
+
+
+def failure(release: str, what: str, output: str) -> str:
+    """Return why a release could not be built or started, with the end of what was written meanwhile.
+
+    Args:
+        release: The release's name.
+        what: What happened.
+        output: What was written.
+    """
+    return f"{release} {what}: {output.strip()[-_TAIL:] or '(it wrote nothing)'}"

@@ -60,8 +60,25 @@ class Reaper:
                 self._process.stdin.flush()
 
 
+class Output:
+    """The end of what a program has written, however much that was."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+
+    def append(self, chunk: bytes) -> None:
+        """Take what was written next."""
+        self._kept += chunk
+        if len(self._kept) > 2 * _KEPT_OUTPUT:
+            del self._kept[:-_KEPT_OUTPUT]
+
+    def text(self) -> str:
+        """Return it, with what is not UTF-8 replaced."""
+        return bytes(self._kept[-_KEPT_OUTPUT:]).decode(errors="replace")
+
+
 class Child:
-    """A program that runs in a session of its own, with the end of its output kept.
+    """A program that runs in a session of its own.
 
     Its life is the life of its first process: when that ends, so does every other process of its group.
 
@@ -72,6 +89,7 @@ class Child:
         argv: The program and its arguments.
         cwd: Its working directory.
         env: Its environment, the whole of it.
+        output: What takes what it writes to standard output and standard error.
         reaper: Who ends it if the agent is killed.
         ended: Called, in another thread, when it has ended, before `exited` is set.
 
@@ -85,6 +103,7 @@ class Child:
         *,
         cwd: Path,
         env: Mapping[str, str],
+        output: Output,
         reaper: Reaper,
         ended: Callable[["Child"], None],
     ) -> None:
@@ -92,7 +111,7 @@ class Child:
         self._ended = ended
         self._reaper = reaper
         self._lock = threading.Lock()
-        self._output = bytearray()
+        self._output = output
         ours, theirs = os.pipe()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - running the release's program is what this is for
@@ -130,10 +149,6 @@ class Child:
         """What it ended with, negative for a signal; None before that."""
         return self._process.returncode
 
-    def output(self) -> str:
-        """Return the end of what it has written to standard output and standard error."""
-        return bytes(self._output[-_KEPT_OUTPUT:]).decode(errors="replace")
-
     def signal(self, number: int) -> None:
         """Send a signal to the whole group, unless it has ended."""
         with self._lock:
@@ -166,6 +181,4 @@ class Child:
     def _read(self, descriptor: int) -> None:
         with open(descriptor, "rb", buffering=0) as output:
             while chunk := output.read(_CHUNK):
-                self._output += chunk
-                if len(self._output) > 2 * _KEPT_OUTPUT:
-                    del self._output[:-_KEPT_OUTPUT]
+                self._output.append(chunk)

@@ -8,13 +8,13 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from synapse_sdk.local_agent.engines import ports
-from synapse_sdk.local_agent.engines.base import Container, ContainerSpec
-from synapse_sdk.local_agent.engines.child import Child, Reaper
+from synapse_sdk.local_agent.engines.base import Container, ContainerSpec, Watcher, failure, last_lines
+from synapse_sdk.local_agent.engines.child import Child, Output, Reaper
 from synapse_sdk.local_agent.errors import (
     ConflictError,
     InvalidError,
@@ -26,7 +26,6 @@ from synapse_sdk.local_agent.times import utc_now
 
 _PASSED_ON = re.compile("PATH|HOME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|SYSTEMROOT")
 _ATTEMPTS = 3
-_TAIL = 4000
 _SHORT_ID = 12
 
 
@@ -36,6 +35,7 @@ class _Entry:
 
     container: Container
     spec: ContainerSpec
+    output: Output = field(default_factory=Output)
     child: Child | None = None
     port: int | None = None
 
@@ -51,6 +51,8 @@ class ProcessEngine:
         UnavailableError: If this system does not have what the engine needs.
     """
 
+    name = "process"
+
     def __init__(self, *, start_timeout: float = 60.0, stop_grace: float = 10.0) -> None:
         if not hasattr(os, "waitid"):
             raise UnavailableError("The process engine needs Linux, or macOS with Python 3.13 or newer.")
@@ -60,11 +62,21 @@ class ProcessEngine:
         self._entries: dict[str, _Entry] = {}
         self._reaper: Reaper | None = None
         self._closed = False
-        self._ended: Callable[[Container], None] = lambda _: None
+        self._watcher: Watcher | None = None
 
-    def watch(self, ended: Callable[[Container], None]) -> None:
-        """Have `ended` called with each container whose program ended without being removed."""
-        self._ended = ended
+    def watch(self, watcher: Watcher) -> None:
+        """Begin to tell what becomes of containers. Only the engine itself removes any."""
+        self._watcher = watcher
+        watcher.found(self.list())
+
+    def check(self) -> None:
+        """Return if the engine can do its work.
+
+        Raises:
+            UnavailableError: If it is closed.
+        """
+        with self._lock:
+            self._refuse_when_closed()
 
     def create(self, spec: ContainerSpec) -> Container:
         """Make a container and return it, not started yet.
@@ -87,6 +99,9 @@ class ProcessEngine:
             created_at=utc_now(),
             record_id=spec.record_id,
             exit_code=None,
+            ended_at=None,
+            reason=None,
+            owner=spec.owner,
         )
         with self._lock:
             self._refuse_when_closed()
@@ -94,16 +109,19 @@ class ProcessEngine:
         return container
 
     def start(self, container_id: str) -> Container:
-        """Start a container and return it once its program accepts connections.
+        """Start a container and return it once its program accepts connections. One that runs is left as it is.
 
         Raises:
             NotFoundError: If there is no such container.
             InvalidError: If its program ended, or did not listen in time.
-            ConflictError: If it was removed meanwhile.
+            ConflictError: If it was removed meanwhile, or is being started already.
             UnavailableError: If no process can be started.
         """
         for _ in range(_ATTEMPTS):
-            entry, child, port = self._spawn(container_id)
+            spawned = self._spawn(container_id)
+            if isinstance(spawned, Container):
+                return spawned
+            entry, child, port = spawned
             heard = self._await_listener(child, port)
             if heard is ports.Listener.OURS and (container := self._mark_running(entry)):
                 return container
@@ -113,8 +131,34 @@ class ProcessEngine:
                 self._refuse_when_gone(entry)
             # A port can only be handed to a program by number, so another may have been quicker to take it.
             if heard is not ports.Listener.ANOTHER:
-                raise InvalidError(_why(entry.spec, child, port, died=died, timeout=self._start_timeout))
+                raise InvalidError(_why(entry, child, port, died=died, timeout=self._start_timeout))
         raise UnavailableError(f"No port of {ports.HOST} stayed free until {entry.container.name} listened.")
+
+    def stop(self, container_id: str) -> Container:
+        """Have a container's whole process group end. One that does not run is left as it is.
+
+        Raises:
+            NotFoundError: If there is no such container.
+            ConflictError: If it is being removed.
+        """
+        with self._lock:
+            entry = self._find(container_id)
+            self._refuse_when_removing(entry)
+            child = entry.child
+        if child:
+            child.end(self._stop_grace)
+        with self._lock:
+            return entry.container
+
+    def logs(self, container_id: str, tail: int | None) -> str:
+        """Return the end of what a container's program has written, or the last `tail` lines of it.
+
+        Raises:
+            NotFoundError: If there is no such container.
+        """
+        with self._lock:
+            text = self._find(container_id).output.text()
+        return text if tail is None else last_lines(text, tail)
 
     def get(self, container_id: str) -> Container:
         """Return a container by its id, or by the first 12 digits of it or more.
@@ -139,16 +183,18 @@ class ProcessEngine:
         """
         with self._lock:
             entry = self._find(container_id)
-            if entry.container.status == "removing":
-                raise ConflictError(f"Container {container_id} is being removed already.")
+            self._refuse_when_removing(entry)
             entry.container = replace(entry.container, status="removing")
         if entry.child:
             entry.child.end(self._stop_grace)
         with self._lock:
             del self._entries[entry.container.id]
 
-    def close(self) -> None:
-        """End all children, and refuse to start more."""
+    def adopt(self, container_id: str) -> None:
+        """Answer for another agent's container. There never is one: a process ends with its agent."""
+
+    def close(self) -> Collection[str]:
+        """End all children, and refuse to start more. None is left."""
         with self._lock:
             self._closed = True
             entries = list(self._entries.values())
@@ -162,6 +208,7 @@ class ProcessEngine:
             child.exited.wait()
         if self._reaper:
             self._reaper.close()
+        return ()
 
     def _remove_quietly(self, container_id: str) -> None:
         with suppress(NotFoundError, ConflictError):
@@ -181,16 +228,25 @@ class ProcessEngine:
         if self._closed:
             raise UnavailableError("The agent is stopping.")
 
+    def _refuse_when_removing(self, entry: _Entry) -> None:
+        if entry.container.status == "removing":
+            raise ConflictError(f"Container {entry.container.name} is being removed already.")
+
     def _refuse_when_gone(self, entry: _Entry) -> None:
         self._refuse_when_closed()
         if entry.container.status == "removing":
             raise ConflictError(f"{entry.container.name} was removed while it was being started.")
 
-    def _spawn(self, container_id: str) -> tuple[_Entry, Child, int]:
+    def _spawn(self, container_id: str) -> tuple[_Entry, Child, int] | Container:
+        """Start a container's program, or return the container if it runs."""
         with self._lock:
             self._refuse_when_closed()
             entry = self._find(container_id)
             self._refuse_when_gone(entry)
+            if entry.container.status == "starting":
+                raise ConflictError(f"{entry.container.name} is being started already.")
+            if entry.container.running:
+                return entry.container
             taken = {other.port for other in self._entries.values() if other.port}
             try:
                 port = ports.free_port(taken)
@@ -199,6 +255,7 @@ class ProcessEngine:
                     [sys.executable, "-u", str(entry.spec.release.program)],
                     cwd=entry.spec.release.folder,
                     env=environment(os.environ, entry.spec, port),
+                    output=entry.output,
                     reaper=self._reaper,
                     ended=lambda child: self._child_ended(entry, child),
                 )
@@ -208,7 +265,9 @@ class ProcessEngine:
                 raise UnavailableError(f"No process can be started: {error.strerror}.") from error
             entry.child = child
             entry.port = port
-            entry.container = replace(entry.container, status="starting", running=True)
+            entry.container = replace(
+                entry.container, status="starting", running=True, exit_code=None, ended_at=None
+            )
             return entry, child, port
 
     def _await_listener(self, child: Child, port: int) -> ports.Listener:
@@ -235,13 +294,20 @@ class ProcessEngine:
 
     def _child_ended(self, entry: _Entry, child: Child) -> None:
         with self._lock:
-            entry.port = None
             was = entry.container
-            entry.container = replace(was, running=False, host_port=None, endpoint=None, exit_code=child.exit_code)
-            if was.status != "running":
-                return
-            entry.container = ended = replace(entry.container, status="exited")
-        self._ended(ended)
+            entry.port = None
+            entry.container = now = replace(
+                was,
+                status="removing" if was.status == "removing" else "exited",
+                running=False,
+                host_port=None,
+                endpoint=None,
+                exit_code=child.exit_code,
+                ended_at=utc_now(),
+            )
+        # Whoever starts it, or removes it, sees the end itself.
+        if was.status == "running" and self._watcher:
+            self._watcher.changed(now)
 
 
 def check_envs(envs: Mapping[str, str]) -> None:
@@ -291,11 +357,10 @@ def environment(agents: Mapping[str, str], spec: ContainerSpec, port: int) -> di
     }
 
 
-def _why(spec: ContainerSpec, child: Child, port: int, *, died: bool, timeout: float) -> str:
+def _why(entry: _Entry, child: Child, port: int, *, died: bool, timeout: float) -> str:
     what = (
         f"ended with code {child.exit_code} before it listened"
         if died
         else f"did not listen on {ports.HOST}:{port} within {timeout:g} s"
     )
-    tail = child.output().strip()[-_TAIL:]
-    return f"{spec.release.name} {what}: {tail or '(it wrote nothing)'}"
+    return failure(entry.spec.release.name, what, entry.output.text())
