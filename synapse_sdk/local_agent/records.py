@@ -1,6 +1,8 @@
 """The records of containers, in a database."""
 
 import re
+import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -10,10 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import QueuePool
 
+from synapse_sdk.local_agent import migrations
 from synapse_sdk.local_agent.errors import InvalidError, NotFoundError, field_error
 from synapse_sdk.local_agent.times import utc_now
 
 _LARGEST_ID = 2**63 - 1
+_LARGEST_INTEGER = 2**31 - 1
 _LOCK_TIMEOUT = 15.0
 _CONNECTIONS = 16
 
@@ -24,9 +28,10 @@ _containers = sa.Table(
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("docker_id", sa.String(64), unique=True),
     sa.Column("plugin_release", sa.Text, nullable=False, index=True),
-    sa.Column("status", sa.Text, nullable=False, index=True),
+    sa.Column("status", sa.Text, nullable=False),
     sa.Column("status_reason", sa.Text),
     sa.Column("exit_code", sa.Integer),
+    sa.Column("ended_at", sa.String(27)),
     sa.Column("endpoint", sa.Text),
     sa.Column("host_port", sa.Integer),
     sa.Column("params", sa.JSON, nullable=False),
@@ -34,6 +39,8 @@ _containers = sa.Table(
     sa.Column("created_at", sa.String(27), nullable=False),
     sa.Column("updated_at", sa.String(27), nullable=False),
     sa.Column("owner", sa.Text, index=True),
+    # The usual index of PostgreSQL takes no long text, and clients may write one.
+    sa.Index("ix_containers_status", "status", postgresql_using="hash"),
     sqlite_autoincrement=True,  # the number of a deleted record never becomes another's
 )
 _labels = sa.Table(
@@ -41,7 +48,8 @@ _labels = sa.Table(
     _metadata,
     sa.Column("container_id", sa.ForeignKey(_containers.c.id, ondelete="CASCADE"), primary_key=True),
     sa.Column("position", sa.Integer, primary_key=True),
-    sa.Column("label", sa.Text, nullable=False, index=True),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Index("ix_container_labels_label", "label", postgresql_using="hash"),
 )
 
 
@@ -56,12 +64,13 @@ class Record:
         status: What the container is doing, or what a client has written.
         status_reason: Why the status is what it is, where the agent has something to say.
         exit_code: What the container's program ended with, negative for a signal.
+        ended_at: When that program ended, in ISO 8601 and UTC.
         endpoint: The URL on which the program answers, while it does.
         host_port: The port of that URL.
         params: The parameters that it was created with.
         metadata: The metadata that it was created with.
         labels: The labels that it was created with.
-        created_at: When it was made, in ISO 8601 and UTC.
+        created_at: When it was made, in the same form.
         updated_at: When it was last written, in the same form.
         owner: The agent that answers for the container, while there is one.
     """
@@ -72,6 +81,7 @@ class Record:
     status: str
     status_reason: str | None
     exit_code: int | None
+    ended_at: str | None
     endpoint: str | None
     host_port: int | None
     params: dict[str, Any]
@@ -95,21 +105,42 @@ Change = Callable[[Record], Mapping[str, Any]]
 class Records:
     """The records of a database. Safe to use from many threads, and by many processes on one database.
 
+    A database that is empty, or was made by an older version, is migrated.
+
     Args:
         url: The database, as a SQLAlchemy URL.
 
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: If the database cannot be used.
+        sqlalchemy.exc.SQLAlchemyError: If the database cannot be used; `migrations.NewerSchemaError`, if it was made by
+            a newer version.
+        ImportError: If the database's driver is not installed.
     """
 
     def __init__(self, url: str | sa.URL) -> None:
         self._engine = _connect(sa.make_url(url))
         try:
-            with self._writing() as connection:
-                _metadata.create_all(connection)
+            with self._reading() as connection:
+                current = migrations.is_current(connection)
+            if not current:
+                with self._writing() as connection:
+                    migrations.upgrade(connection)
         except BaseException:
             self._engine.dispose()
             raise
+
+    @property
+    def name(self) -> str:
+        """The kind of database, such as `sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    def check(self) -> None:
+        """Read a little of the database.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: If it cannot be read; `orig` is the driver's own error.
+        """
+        with self._reading() as connection:
+            connection.execute(sa.select(_containers.c.id).limit(1))
 
     def close(self) -> None:
         """Close the database's connections."""
@@ -201,7 +232,8 @@ class Records:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection, connection.begin():
+        options = _READS.get(self.name, {})
+        with self._engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -221,8 +253,6 @@ def condition(name: str, value: str) -> sa.ColumnElement[bool]:
     """
     if name in ("params", "metadata"):
         raise InvalidError([field_error("filter", ["query", name], f"records cannot be filtered by {name}", value)])
-    if "\0" in value:
-        return sa.false()
     if name in ("label", "labels"):
         labelled = sa.select(_labels.c.container_id).where(_labels.c.label == value)
         return _containers.c.id.in_(labelled)
@@ -230,8 +260,9 @@ def condition(name: str, value: str) -> sa.ColumnElement[bool]:
         return sa.false()
     column = _containers.c[name]
     if isinstance(column.type, sa.Integer):
+        largest = _LARGEST_ID if isinstance(column.type, sa.BigInteger) else _LARGEST_INTEGER
         number = re.fullmatch(r"-?[0-9]{1,19}", value)
-        return column == int(value) if number and abs(int(value)) <= _LARGEST_ID else sa.false()
+        return column == int(value) if number and abs(int(value)) <= largest else sa.false()
     if name == "docker_id" and re.fullmatch("[0-9a-f]{12,63}", value):
         return column.startswith(value)
     return column == value
@@ -239,10 +270,45 @@ def condition(name: str, value: str) -> sa.ColumnElement[bool]:
 
 _WRITES = "synapse_writes"
 
+# What is read in several statements must be of one moment, as it always is on SQLite.
+_READS: Mapping[str, Mapping[str, Any]] = {
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+}
+
 
 def _connect(url: sa.URL) -> sa.Engine:
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, pool_size=_CONNECTIONS, max_overflow=0)
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return _connect_sqlite(url)
+    if url.drivername == "postgresql+psycopg":
+        # A server that has gone without a word is found out; what the URL says goes first.
+        url = url.set(query={"connect_timeout": "5", "tcp_user_timeout": "10000", **url.query})
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=True, pool_size=_CONNECTIONS, max_overflow=0)
+    except ModuleNotFoundError as error:
+        if error.name != "psycopg":
+            raise
+        message = "A PostgreSQL database needs psycopg: pip install 'synapse-sdk[postgres]'"
+        raise ImportError(message, name=error.name) from error
+    if backend == "postgresql":
+        sa.event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+class _PostgreSQL(Protocol):
+    autocommit: bool
+
+    def cursor(self) -> Any: ...
+
+
+def _prepare_postgresql(connection: _PostgreSQL, _: object) -> None:
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {_LOCK_TIMEOUT * 1000:.0f}")
+    connection.autocommit = False
+
+
+def _connect_sqlite(url: sa.URL) -> sa.Engine:
     memory = url.database in (None, "", ":memory:")
     engine = sa.create_engine(
         url,
@@ -264,8 +330,23 @@ class _SQLite(Protocol):
 
 def _prepare_sqlite(connection: _SQLite, _: object) -> None:
     connection.isolation_level = None  # the driver would begin transactions later than `_begin_sqlite` does
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+    _write_ahead(connection)
+    for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: _SQLite) -> None:
+    """Have the file's journal be a write-ahead log. Of two that ask for it first, SQLite lets one fail at once."""
+    deadline = time.monotonic() + _LOCK_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

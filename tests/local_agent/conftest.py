@@ -1,7 +1,10 @@
+import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from synapse_sdk.local_agent import LocalAgent
 from tests.local_agent.support import TOKEN, Api
@@ -27,3 +30,25 @@ def agent(plugins: Path) -> Iterator[LocalAgent]:
 def api(agent: LocalAgent) -> Iterator[Api]:
     with Api(base_url=agent.url, headers={"Authorization": TOKEN}, timeout=30) as api:
         yield api
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The URL of a new PostgreSQL database, which is gone after the test."""
+    server = sa.make_url(os.environ["SYNAPSE_TEST_POSTGRES"])
+    name = f"test_{uuid.uuid4().hex}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template0")
+    yield server.set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database that several processes can use, one test for each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'records.db'}"
+    found: str = request.getfixturevalue("postgres")
+    return found
