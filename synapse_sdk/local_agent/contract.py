@@ -28,6 +28,7 @@ from openapi_core.validation.schemas.exceptions import InvalidSchemaValue
 from synapse_sdk.local_agent import jsontext
 from synapse_sdk.local_agent.errors import FieldError, InvalidError, NotFoundError, field_error
 
+_NUL = rb"\u0000"  # JSON has no other way to write it
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 JSON = "application/json"
 
@@ -203,13 +204,18 @@ class Contract:
                 raise NotFoundError(f"Nothing here is named {name}: {wrong['msg']}.")
         for wrong_body in self._body.iter_errors(request):
             errors += _body_errors(wrong_body, raw)
+        for name, value in raw.query:
+            errors += _nul_errors({name: value}, ["query"])
         if errors:
+            raise InvalidError(errors)
+        body = jsontext.parse(raw.body) if operation.takes_body and raw.body else None
+        if _NUL in raw.body and (errors := list(_nul_errors(body, ["body"]))):
             raise InvalidError(errors)
         return Call(
             path=result.parameters.path,
             query=result.parameters.query,
             filters=[(name, value) for name, value in raw.query if name not in operation.query],
-            body=jsontext.parse(raw.body) if operation.takes_body and raw.body else None,
+            body=body,
             url=raw.url,
             query_pairs=raw.query,
         )
@@ -288,6 +294,20 @@ def _repeated(pairs: Sequence[tuple[str, str]]) -> Iterator[FieldError]:
         if names.count(name) > 1:
             values = [value for key, value in pairs if key == name]
             yield field_error("repeated", ["query", name], f"{name} is given more than once", values)
+
+
+def _nul_errors(value: object, loc: list[str | int]) -> Iterator[FieldError]:
+    """Yield the texts that hold a NUL, which PostgreSQL stores in none and no environment variable can hold."""
+    if isinstance(value, str):
+        if "\0" in value:
+            yield field_error("nul", loc, "a text cannot hold a NUL character", value)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            for each in (name, inner):
+                yield from _nul_errors(each, [*loc, name])
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _nul_errors(inner, [*loc, index])
 
 
 def _parameter_errors(error: ParameterValidationError, parameters: RequestParameters) -> Iterator[FieldError]:

@@ -132,6 +132,47 @@ def test_what_is_not_json_is_refused(contract: Contract, body: bytes) -> None:
     assert create(contract, body) == [("json_invalid", ["body"])]
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"params": {"a": [{"b": "\0"}]}}, ["params", "a", 0, "b"]),
+        ({"params": {"a\0": 1}}, ["params", "a\0"]),
+        ({"metadata": {"a": "x\0"}}, ["metadata", "a"]),
+        ({"labels": ["a", "\0"]}, ["labels", 1]),
+        ({"envs": {"A": "\0"}}, ["envs", "A"]),
+        ({"envs": {"A\0B": ""}}, ["envs", "A\0B"]),
+    ],
+)
+def test_a_nul_character_is_refused_in_every_text_of_a_body(
+    contract: Contract, fields: dict[str, Any], expected: list[Any]
+) -> None:
+    body = json.dumps({"plugin_release": "a@1", **fields}).encode()
+    assert create(contract, body) == [("nul", ["body", *expected])]
+
+
+def test_every_text_with_a_nul_character_is_named(contract: Contract) -> None:
+    body = rb'{"plugin_release": "a@1", "labels": ["\u0000", "\\u0000"], "metadata": {"\u0000": "\u0000"}}'
+    labels, metadata = ("nul", ["body", "labels", 0]), ("nul", ["body", "metadata", "\0"])
+    assert create(contract, body) == [labels, metadata, metadata]
+    update = refused(contract, "update_container", path={"container_id": "1"}, content_type=JSON, body=body)
+    assert ("unknown_field", ["body", "labels"]) in update
+    status = rb'{"status": "a\u0000"}'
+    update = refused(contract, "update_container", path={"container_id": "1"}, content_type=JSON, body=status)
+    assert update == [("nul", ["body", "status"])]
+
+
+def test_a_nul_character_is_refused_in_a_query(contract: Contract) -> None:
+    pairs = [("status", "\0"), ("label", "a\0"), ("\0", "x"), ("label", "fine")]
+    expected = [("nul", ["query", name]) for name in ("status", "label", "\0")]
+    assert refused(contract, "list_containers", query=pairs) == expected
+
+
+def test_an_escape_that_is_no_nul_character_is_let_in(contract: Contract) -> None:
+    raw = RawRequest({}, content_type=JSON, body=rb'{"plugin_release": "a@1", "labels": ["\\u0000"]}')
+    call = contract.check_request(operation(contract, "create_docker_container"), raw)
+    assert call.body["labels"] == [r"\u0000"]
+
+
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded", "json", "*/*", ";"])
 def test_another_content_type_is_refused(contract: Contract, content_type: str) -> None:
     assert create(contract, b"{}", content_type) == [("content_type", ["body"])]
