@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-others bench check format generate check-generated lock clean
+.PHONY: help demo test test-postgres test-others bench check format generate check-generated lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -33,6 +33,9 @@ demo: $(VENV)/installed  ## start a local agent and run a plugin release on it t
 
 test: $(VENV)/installed-dev  ## run every test, in parallel, and print the coverage
 	$(BIN)/pytest -n $(SIDE_BY_SIDE) --cov --cov-report=term
+
+test-postgres: $(VENV)/installed-dev  ## run the tests that need PostgreSQL, on a server of their own
+	scripts/with-postgres --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m postgres
 
 test-others:  ## run every test on each other Python from 3.11 on that this machine has
 	@own=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
