@@ -188,23 +188,77 @@ import sys
 from synapse_sdk.local_agent.records import Records
 store = Records(sys.argv[1])
 print(flush=True)
+add = lambda record: {"host_port": record.host_port + 1}
 for _ in range(50):
-    store.change(1, lambda record: {"host_port": record.host_port + 1})
+    store.change(1, add)
+    store.change_all(add, owner="me")
 store.close()
 """
 
 
 def test_no_change_is_lost_among_processes(url: str) -> None:
     store = Records(url)
-    make(store, host_port=0)
+    ids = [make(store, host_port=0, owner="me").id for _ in range(3)]
     arguments = [sys.executable, "-c", ADDS, url]
     others = [subprocess.Popen(arguments, stdout=subprocess.PIPE) for _ in range(2)]
     for _ in range(50):
-        store.change(1, lambda record: {"host_port": (record.host_port or 0) + 1})
+        for record_id in ids:
+            store.change(record_id, lambda record: {"host_port": (record.host_port or 0) + 1})
     for other in others:
         assert other.communicate()[0] == b"\n"
         assert other.returncode == 0
-    assert store.get(1).host_port == 150
+    assert [store.get(record_id).host_port for record_id in ids] == [250, 150, 150]
+    store.close()
+
+
+SETTLES = """
+import sys
+from synapse_sdk.local_agent.records import Records
+store = Records(sys.argv[1])
+settled = []
+print(flush=True)
+sys.stdin.readline()
+store.change_all(lambda record: settled.append(record.id) or {"owner": None, "status": "stopped"}, owner="gone")
+print(*settled)
+store.close()
+"""
+
+
+def test_what_is_to_be_settled_is_settled_by_one_of_several_agents(url: str) -> None:
+    store = Records(url)
+    ids = [make(store, owner="gone").id for _ in range(50)]
+    kept = make(store, owner="me")
+    agents = [
+        subprocess.Popen([sys.executable, "-c", SETTLES, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    for agent in agents:
+        assert agent.stdout
+        agent.stdout.readline()
+    for agent in agents:
+        assert agent.stdin
+        agent.stdin.write("\n")
+        agent.stdin.flush()
+    settled = [int(number) for agent in agents for number in agent.communicate()[0].split()]
+    assert sorted(settled) == ids
+    assert (store.owners(), found(store, ("status", "running"))) == (["me"], [kept.id])
+    store.close()
+
+
+def test_a_page_is_of_one_moment_whatever_is_written_meanwhile(url: str) -> None:
+    store, other = Records(url), Records(url)
+    one, two = make(store, labels=["x"]), make(store, labels=["y"])
+    left = [one.id, two.id]
+
+    def deletes(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if left and statement.startswith("SELECT"):
+            other.delete(left.pop())
+
+    sa.event.listen(store._engine, "after_cursor_execute", deletes)
+    assert store.page([], 1, 10) == (2, [two, one])
+    assert left == []
+    assert store.page([], 1, 10) == (0, [])
+    other.close()
     store.close()
 
 

@@ -1,0 +1,227 @@
+"""What becomes of records when their database fails: no half-written one, and all is well once the cause is gone."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from synapse_sdk.local_agent import records
+from synapse_sdk.local_agent.records import Record, Records
+from tests.local_agent.support import wait_until
+
+ROOT = Path(__file__).parents[2]
+BIG = {"a": "x" * 300_000}
+
+
+def make(store: Records, **fields: Any) -> Record:
+    return store.create(**{"plugin_release": "a@1", "status": "new", "params": {}, "metadata": {}, **fields})
+
+
+def all_of(store: Records) -> list[Record]:
+    return store.page([], 1, 1000)[1]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1M", "synapse-test", str(folder)]
+    if os.geteuid() or subprocess.run(mount, check=False).returncode:
+        pytest.skip("a file system can be mounted by root alone, and not in every container")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)  # noqa: S607 - where it is, is the system's affair
+
+
+def test_a_full_disk_loses_and_invents_nothing(disk: Path) -> None:
+    store = Records(f"sqlite:///{disk / 'records.db'}")
+    before = make(store, labels=["x"])
+    filler = disk / "filler"
+    free = shutil.disk_usage(disk).free
+    filler.write_bytes(b"x" * free)
+    with pytest.raises(OperationalError, match=r"full|disk I/O"):
+        make(store, params=BIG, labels=["y"])
+    with pytest.raises(OperationalError, match=r"full|disk I/O"):
+        store.change(before.id, lambda _: {"status_reason": "x" * 100_000})
+    store.check()
+    assert all_of(store) == [before]
+    filler.unlink()
+    after = make(store, params=BIG, labels=["y"])
+    assert all_of(store) == [after, before]
+    store.close()
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from sqlalchemy.exc import OperationalError
+from synapse_sdk.local_agent.records import Records
+
+database = Path(sys.argv[1])
+store = Records(f"sqlite:///{database}")
+before = store.create(plugin_release="a@1", status="new", params={}, metadata={}, labels=["x"])
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (Path(f"{database}-wal").stat().st_size + 100_000, hard))
+wrote = [before]
+try:
+    while True:
+        wrote.append(store.create(plugin_release="a@1", status="new", params={"a": "x" * 30_000}, metadata={}))
+except OperationalError as error:
+    print(error.orig)
+assert len(wrote) > 1
+assert store.page([], 1, 100)[1] == wrote[::-1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+wrote.append(store.create(plugin_release="a@1", status="new", params={"a": "x" * 300_000}, metadata={}, labels=["y"]))
+assert store.page([], 1, 100)[1] == wrote[::-1]
+store.close()
+"""
+
+
+def test_a_file_that_may_not_grow_loses_and_invents_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LIMITED, str(tmp_path / "records.db")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "disk I/O error\n", "")
+
+
+HOLDS = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print(flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_database_that_another_program_keeps_is_read_and_later_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_LOCK_TIMEOUT", 0.1)
+    store = Records(f"sqlite:///{tmp_path / 'records.db'}")
+    before = make(store)
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(tmp_path / "records.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with other:
+        assert other.stdout
+        other.stdout.readline()
+        for write in (make, lambda store: store.delete(before.id)):
+            with pytest.raises(OperationalError, match="locked"):
+                write(store)
+        store.check()
+        assert all_of(store) == [before]
+        other.communicate(b"\n")
+    after = make(store)
+    assert all_of(store) == [after, before]
+    store.close()
+
+
+def test_a_database_that_is_no_longer_one_cannot_be_read(tmp_path: Path) -> None:
+    database = tmp_path / "records.db"
+    Records(f"sqlite:///{database}").close()
+    store = Records(f"sqlite:///{database}")
+    store.check()
+    store._engine.dispose()
+    database.write_bytes(b"something else" * 1000)
+    with pytest.raises(sa.exc.DatabaseError, match="not a database"):
+        store.check()
+    store.close()
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A PostgreSQL server for one test, which may stop it."""
+    path = str(ROOT / "scripts" / "with-postgres")
+    spec = spec_from_loader("with_postgres", SourceFileLoader("with_postgres", path))
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "dont_write_bytecode", True)
+        spec.loader.exec_module(module)
+    cluster = module.Cluster()
+    with ExitStack() as stack:
+        stack.callback(cluster.remove)
+        cluster.start()
+        yield cluster
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_server_that_stops_and_comes_back_is_used_again(cluster: Any, mode: str) -> None:
+    store = Records(cluster.url)
+    before = make(store, labels=["x"])
+
+    def stops(_: Record) -> dict[str, str]:
+        cluster.stop(mode)
+        return {"status": "lost"}
+
+    with pytest.raises(OperationalError):
+        store.change(before.id, stops)
+    for use in (store.check, store.owners, lambda: make(store)):
+        with pytest.raises(OperationalError, match=r"connection to server .* failed"):
+            use()
+    cluster.start()
+    store.check()
+    assert all_of(store) == [before]
+    assert store.change(before.id, lambda _: {"status": "kept"}).status == "kept"
+    store.close()
+
+
+@pytest.mark.postgres
+def test_connections_that_the_server_has_ended_are_not_used(postgres: str) -> None:
+    store, other = Records(postgres), Records(postgres)
+    before = make(store)
+    with other._writing() as connection:
+        ended = connection.execute(
+            sa.text(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+        assert ended.scalar_one() >= 1
+    assert all_of(store) == [before]
+    other.close()
+    store.close()
+
+
+@pytest.mark.postgres
+def test_a_deadlock_undoes_the_whole_change(postgres: str) -> None:
+    store, other = Records(postgres), Records(postgres)
+    one, two = make(store, owner="me"), make(store, owner="me")
+    waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    lock = sa.text("SELECT id FROM containers WHERE id = :id FOR UPDATE")
+    with other._writing() as connection, ThreadPoolExecutor(1) as threads:
+        connection.execute(sa.text("SET LOCAL deadlock_timeout = '1h'"))  # the other one finds out, and gives way
+        connection.execute(lock, {"id": one.id})
+        changing = threads.submit(store.change_all, lambda _: {"status": "changed"}, owner="me")
+        wait_until(lambda: connection.execute(waiting).scalar_one())
+        connection.execute(lock, {"id": two.id})
+        with pytest.raises(OperationalError, match="deadlock detected"):
+            changing.result()
+    assert all_of(store) == [two, one]
+    other.close()
+    store.close()
+
+
+def test_without_its_driver_the_agent_says_what_to_install(tmp_path: Path) -> None:
+    program = """
+import sys
+sys.modules["psycopg"] = None
+from synapse_sdk.local_agent.command_line import main
+main(["--plugins", sys.argv[1], "--port", "0", "--database", "postgresql+psycopg://localhost/x"])
+"""
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    expected = "the agent cannot start: A PostgreSQL database needs psycopg: pip install 'synapse-sdk[postgres]'"
+    assert done.stderr.splitlines()[-1].endswith(expected)
