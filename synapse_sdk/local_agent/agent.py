@@ -17,7 +17,7 @@ import uvicorn
 from synapse_sdk.contract import contract_path
 from synapse_sdk.local_agent.app import App
 from synapse_sdk.local_agent.contract import Contract
-from synapse_sdk.local_agent.engines import ENGINES, Engine
+from synapse_sdk.local_agent.engines import ENGINES, Engine, make_engine
 from synapse_sdk.local_agent.handlers import Handlers
 from synapse_sdk.local_agent.records import Records
 from synapse_sdk.local_agent.releases import Releases
@@ -37,10 +37,12 @@ class LocalAgent:
         host: The address to listen on.
         port: The port to listen on; 0 takes a free one.
         database: The database of the records, as a SQLAlchemy URL. None takes one that ends with the agent.
-        engine: What runs the containers: the name of an engine, or one that is ready, which ends with the agent.
+        engine: What runs the containers: the name of an engine (`process`, `docker`, or `auto`, see `make_engine`), or
+            one that is ready, which ends with the agent.
         contract: The contract to serve. None takes the one that this SDK was made from.
         start_timeout: How long a program may take until it listens, in seconds.
         stop_grace: How long a program may take to end when asked to, in seconds. Then it is killed.
+        manage_all: Whether to stop, start and remove containers of the engine that this agent did not make.
         validate_responses: Whether to check answers against the contract too; see `violations`.
 
     Raises:
@@ -61,6 +63,7 @@ class LocalAgent:
         contract: str | PathLike[str] | None = None,
         start_timeout: float = 60.0,
         stop_grace: float = 10.0,
+        manage_all: bool = False,
         validate_responses: bool = False,
     ) -> None:
         if token is not None and not _fits_a_header(token):
@@ -80,6 +83,7 @@ class LocalAgent:
         self._contract = Path(contract) if contract is not None else None
         self._start_timeout = start_timeout
         self._stop_grace = stop_grace
+        self._manage_all = manage_all
         self._validate_responses = validate_responses
         self._resources = ExitStack()
         self._url = ""
@@ -131,7 +135,7 @@ class LocalAgent:
             records = Records(self._database or _temporary_database(stack))
             stack.callback(records.close)
             engine = self._make_engine()
-            handlers = Handlers(releases, records, engine)
+            handlers = Handlers(releases, records, engine, manage_all=self._manage_all)
             closing = stack.enter_context(ExitStack())
             closing.callback(handlers.close)
             app = App(contract, handlers, token=self._token, validate_responses=self._validate_responses)
@@ -150,7 +154,7 @@ class LocalAgent:
     def _make_engine(self) -> Engine:
         if not isinstance(self._engine, str):
             return self._engine
-        return ENGINES[self._engine](start_timeout=self._start_timeout, stop_grace=self._stop_grace)
+        return make_engine(self._engine, start_timeout=self._start_timeout, stop_grace=self._stop_grace)
 
 
 class _Server(uvicorn.Server):

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from synapse_sdk._version import __version__
 from synapse_sdk.local_agent.agent import LocalAgent
 from synapse_sdk.local_agent.contract import ContractError
-from synapse_sdk.local_agent.engines import ENGINES
+from synapse_sdk.local_agent.engines import ENGINES, make_engine
 from synapse_sdk.local_agent.errors import UnavailableError
 
 _TOKEN_VARIABLE = "SYNAPSE_AGENT_TOKEN"  # noqa: S105 - the variable's name
@@ -36,6 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = os.environ.get(_TOKEN_VARIABLE) or None if options.token is None else options.token
     try:
         options.database = options.database or default_database()
+        engine = make_engine(
+            options.engine,
+            start_timeout=options.start_timeout,
+            stop_grace=options.stop_grace,
+            base_image=options.base_image,
+            memory=options.memory,
+            pids=options.pids,
+            build_network=options.build_network,
+        )
         agent = LocalAgent(
             options.plugins,
             token=given,
@@ -43,11 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             host=options.host,
             port=options.port,
             database=options.database,
-            engine=options.engine,
-            start_timeout=options.start_timeout,
-            stop_grace=options.stop_grace,
+            engine=engine,
+            manage_all=options.manage_all,
         )
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, UnavailableError, ImportError) as error:
         parser.error(str(error))
     with _interruption() as interrupted:
         try:
@@ -60,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(  # noqa: T201 - nothing else knows the token
                     f"export SYNAPSE_AGENT_URL={agent.url} {_TOKEN_VARIABLE}={agent.token}", flush=True
                 )
+            if options.engine == "auto":
+                chosen = "Docker answers" if engine.name == "docker" else "Docker does not answer"
+                print(f"{chosen}: containers are run by the engine {engine.name}.", file=sys.stderr)  # noqa: T201
             interrupted.recv(1)
         finally:
             agent.stop()
@@ -131,7 +143,39 @@ def _parser() -> argparse.ArgumentParser:
         "synapse-sdk/local-agent.db in $XDG_STATE_HOME or ~/.local/state)",
     )
     parser.add_argument(
-        "--engine", choices=list(ENGINES), default="process", help="what runs the containers (default: %(default)s)"
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="what runs the containers: Docker, processes of this machine, or Docker where it answers "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--base-image",
+        metavar="IMAGE",
+        default="python:3.12-slim",
+        help="Docker: the image that releases without a Dockerfile are built upon (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="Docker: how much memory a container may use, such as 512m or 2g (default: all)",
+    )
+    parser.add_argument(
+        "--pids",
+        type=int,
+        default=1024,
+        metavar="NUMBER",
+        help="Docker: how many processes and threads a container may have (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--build-network",
+        metavar="NETWORK",
+        help="Docker: the network that builds run in, such as host (default: Docker's own)",
+    )
+    parser.add_argument(
+        "--manage-all",
+        action="store_true",
+        help="stop, start and remove containers of the engine that this agent did not make, too",
     )
     parser.add_argument(
         "--start-timeout",

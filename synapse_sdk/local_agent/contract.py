@@ -263,7 +263,8 @@ def _operations(spec: SchemaPath) -> Iterator[Operation]:
             successes = [int(code) for code in (operation / "responses").str_keys() if code.startswith("2")]
             if len(successes) != 1:
                 raise ContractError(f"{name} must have exactly one response of success.")
-            media_types = list((operation / "responses" / str(successes[0]) / "content").str_keys())
+            response = operation / "responses" / str(successes[0])
+            media_types = list((response / "content").str_keys()) if "content" in response else []
             query = frozenset(
                 (parameter / "name").read_str()
                 for where in (path, operation)

@@ -30,7 +30,7 @@ _logger = logging.getLogger("synapse_sdk.local_agent")
 
 
 class Handlers:
-    """Answers the requests. Each method that has an operation's name takes a checked call and returns what its answer holds.
+    """Answers the requests: each method of an operation's name takes a checked call and returns what its answer holds.
 
     It is also the engine's watcher, and has the records follow what becomes of the containers.
 
@@ -59,7 +59,9 @@ class Handlers:
 
     def list_docker_containers(self, _: Call) -> list[dict[str, Any]]:
         """Return all containers of the engine."""
-        return [docker_container(container) for container in self._engine.list()]
+        containers = self._engine.list()
+        numbers = self._records.numbers([container.id for container in containers])
+        return [docker_container(container, numbers.get(container.id)) for container in containers]
 
     def create_docker_container(self, call: Call) -> dict[str, Any]:
         """Make and start a container, keep a record of it, and return it once it listens."""
@@ -80,11 +82,11 @@ class Handlers:
         except BaseException as error:
             self._unmade(record, error, removed=True)
             raise
-        return docker_container(self._start_first(record, container))
+        return docker_container(self._start_first(record, container), record.id)
 
     def get_docker_container(self, call: Call) -> dict[str, Any]:
         """Return a container."""
-        return docker_container(self._engine.get(call.path["container_id"]))
+        return self._shown(self._engine.get(call.path["container_id"]))
 
     def stop_docker_container(self, call: Call) -> dict[str, Any]:
         """Stop a container, which stays, as does its record."""
@@ -92,13 +94,13 @@ class Handlers:
         stopped = self._engine.stop(container.id)
         if container.running:
             self._records.change_all(lambda record: lifecycle.stopped(record, stopped), docker_id=container.id)
-        return docker_container(stopped)
+        return self._shown(stopped)
 
     def start_docker_container(self, call: Call) -> dict[str, Any]:
         """Start a container again, and return it once it listens."""
         container = self._manageable(call)
         if container.running:
-            return docker_container(container)
+            return self._shown(container)
         self._records.change_all(lifecycle.starting, docker_id=container.id)
         try:
             started = self._engine.start(container.id)
@@ -106,7 +108,7 @@ class Handlers:
             self._not_started(container, str(error.detail))
             raise
         self._records.change_all(lambda record: lifecycle.listens(record, started), docker_id=container.id)
-        return docker_container(started)
+        return self._shown(started)
 
     def delete_docker_container(self, call: Call) -> None:
         """Stop and remove a container; its record stays."""
@@ -186,6 +188,9 @@ class Handlers:
         """Have its record say that a container was removed."""
         self._follow(container_id, lifecycle.gone)
 
+    def _shown(self, container: Container) -> dict[str, Any]:
+        return docker_container(container, self._records.numbers([container.id]).get(container.id))
+
     def _start_first(self, record: Record, container: Container) -> Container:
         """Start a record's container; if that fails it is removed, and the record says why."""
         try:
@@ -234,8 +239,8 @@ class Handlers:
         records = self._records.find(docker_id=container.id)
         if not records:
             raise ConflictError(
-                f"Container {container.name} was not made by this agent, which leaves those of others alone unless it is "
-                "started with --manage-all."
+                f"Container {container.name} was not made by this agent, which leaves those of others alone "
+                "unless it is started with --manage-all."
             )
         for record in records:
             self._refuse_anothers(record)
@@ -252,7 +257,9 @@ class Handlers:
             raise ConflictError(f"The container of record {record.id} is another agent's, which still runs.")
         if not self._can_follow(record.owner):
             engine = owner.engine_of(record.owner)
-            raise ConflictError(f"The container of record {record.id} is one of the engine {engine}, not of this agent's.")
+            raise ConflictError(
+                f"The container of record {record.id} is one of the engine {engine}, not of this agent's."
+            )
 
     def _can_follow(self, agent: str) -> bool:
         """Whether this agent can answer for what another has left."""
@@ -305,8 +312,13 @@ def _health(name: str, check: Callable[[], None]) -> dict[str, Any]:
     return {"name": name, "status": "ok", "detail": None}
 
 
-def docker_container(container: Container) -> dict[str, Any]:
-    """Return a container as the contract's `DockerContainer`."""
+def docker_container(container: Container, record_id: int | None) -> dict[str, Any]:
+    """Return a container as the contract's `DockerContainer`.
+
+    Args:
+        container: The container.
+        record_id: The number of its record. The engine's own is one of another database where another agent made it.
+    """
     return {
         "id": container.id,
         "docker_id": container.id,
@@ -318,7 +330,7 @@ def docker_container(container: Container) -> dict[str, Any]:
         "plugin_release": container.plugin_release,
         "labels": list(container.labels),
         "created_at": container.created_at,
-        "record_id": container.record_id,
+        "record_id": record_id,
         "exit_code": container.exit_code,
     }
 

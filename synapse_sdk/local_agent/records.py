@@ -224,6 +224,12 @@ class Records:
         with self._reading() as connection:
             return _all(connection, *where)
 
+    def numbers(self, docker_ids: Sequence[str]) -> dict[str, int]:
+        """Return the numbers of the records of these containers, by the containers' ids."""
+        query = sa.select(_containers.c.docker_id, _containers.c.id).where(_containers.c.docker_id.in_(docker_ids))
+        with self._reading() as connection:
+            return {row.docker_id: row.id for row in connection.execute(query)}
+
     def owners(self) -> list[str]:
         """Return the agents that answer for a container, each once."""
         owner = _containers.c.owner

@@ -136,7 +136,9 @@ class Engine(Protocol):
         ...
 
     def stop(self, container_id: str) -> Container:
-        """Have a container's program end, and return the container, which stays. One that does not run is left as it is.
+        """Have a container's program end, and return the container, which stays.
+
+        One that does not run is left as it is.
 
         Raises:
             NotFoundError: If there is no such container.

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 from synapse_sdk.local_agent.engines import ports
 from synapse_sdk.local_agent.engines.base import Container, ContainerSpec, Watcher, failure, last_lines
 from synapse_sdk.local_agent.engines.child import Child, Output, Reaper
+from synapse_sdk.local_agent.engines.envs import check_envs
 from synapse_sdk.local_agent.errors import (
     ConflictError,
     InvalidError,
     NotFoundError,
     UnavailableError,
-    field_error,
 )
 from synapse_sdk.local_agent.times import utc_now
 
@@ -265,9 +265,7 @@ class ProcessEngine:
                 raise UnavailableError(f"No process can be started: {error.strerror}.") from error
             entry.child = child
             entry.port = port
-            entry.container = replace(
-                entry.container, status="starting", running=True, exit_code=None, ended_at=None
-            )
+            entry.container = replace(entry.container, status="starting", running=True, exit_code=None, ended_at=None)
             return entry, child, port
 
     def _await_listener(self, child: Child, port: int) -> ports.Listener:
@@ -308,30 +306,6 @@ class ProcessEngine:
         # Whoever starts it, or removes it, sees the end itself.
         if was.status == "running" and self._watcher:
             self._watcher.changed(now)
-
-
-def check_envs(envs: Mapping[str, str]) -> None:
-    """Check that all of these can be environment variables.
-
-    Raises:
-        InvalidError: If one cannot, with the list of field errors.
-    """
-    wrong = [
-        field_error("envs", ["body", "envs", name], message, value)
-        for name, value in envs.items()
-        for message in _env_faults(name, value)
-    ]
-    if wrong:
-        raise InvalidError(wrong)
-
-
-def _env_faults(name: str, value: str) -> list[str]:
-    faults = {
-        "an environment variable must have a name": not name,
-        "the name of an environment variable cannot hold '='": "=" in name,
-        "an environment variable cannot hold a NUL character": "\0" in name + value,
-    }
-    return [message for message, found in faults.items() if found]
 
 
 def environment(agents: Mapping[str, str], spec: ContainerSpec, port: int) -> dict[str, str]:

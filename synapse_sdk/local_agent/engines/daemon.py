@@ -1,0 +1,108 @@
+"""The Docker daemon, and what it means when it does not do what it was asked to."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from docker import APIClient
+from docker.constants import DEFAULT_UNIX_SOCKET
+from docker.errors import APIError, DockerException, NotFound
+from docker.utils import kwargs_from_env
+from requests.exceptions import RequestException, Timeout
+
+from synapse_sdk.local_agent.errors import ConflictError, NotFoundError, UnavailableError
+
+_TIMEOUT = 30
+_PING_TIMEOUT = 3
+_CONNECTIONS = 96
+_RETRY_AFTER = {"Retry-After": "5"}
+
+
+class Daemon:
+    """A Docker daemon: that of `DOCKER_HOST`, with `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`, or the default socket.
+
+    Attributes:
+        url: Where it is.
+    """
+
+    def __init__(self) -> None:
+        self._options: dict[str, Any] = {**kwargs_from_env()}
+        self.url = self._options.get("base_url") or DEFAULT_UNIX_SOCKET.removeprefix("http+")
+        self._lock = threading.Lock()
+        self._client: APIClient | None = None
+
+    @contextmanager
+    def asked(self, container_id: str | None = None) -> Iterator[APIClient]:
+        """Yield a client to ask, and say what its failures mean.
+
+        Args:
+            container_id: The container that is asked for, if it is one.
+
+        Raises:
+            NotFoundError: If there is no such container.
+            ConflictError: If something else is being done with it.
+            UnavailableError: If the daemon does not answer, or not as it should.
+        """
+        try:
+            yield self._connected()
+        except NotFound as error:
+            if container_id is None:
+                raise UnavailableError(f"Docker says: {error.explanation}", _RETRY_AFTER) from error
+            raise NotFoundError(f"There is no container {container_id}.") from error
+        except APIError as error:
+            if error.status_code == 409:
+                raise ConflictError(f"Docker says: {error.explanation}") from error
+            raise UnavailableError(f"Docker says: {error.explanation or error}", _RETRY_AFTER) from error
+        except (DockerException, RequestException, OSError) as error:
+            message = f"Docker does not answer at {self.url}: {_reason(error)}."
+            raise UnavailableError(message, _RETRY_AFTER) from error
+
+    def ping(self) -> None:
+        """Return if the daemon answers, which must not take long.
+
+        Raises:
+            UnavailableError: If it does not.
+        """
+        with self.asked() as client:
+            pinging = self.another(client, timeout=_PING_TIMEOUT)
+            try:
+                pinging.ping()
+            finally:
+                pinging.close()
+
+    def another(self, client: APIClient, timeout: int = _TIMEOUT) -> APIClient:
+        """Return another client of the same daemon, with connections of its own."""
+        return APIClient(**self._options, version=client.api_version, timeout=timeout)
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        with self._lock:
+            if self._client:
+                self._client.close()
+
+    def _connected(self) -> APIClient:
+        with self._lock:
+            if self._client is None:
+                # The first answer says which version of the API the daemon speaks.
+                first = APIClient(**self._options, version="auto", timeout=_PING_TIMEOUT)
+                first.close()
+                self._client = APIClient(
+                    **self._options, version=first.api_version, timeout=_TIMEOUT, max_pool_size=_CONNECTIONS
+                )
+            return self._client
+
+
+def _reason(error: BaseException) -> str:
+    """Return what was wrong at the bottom of an error, in a few words."""
+    if isinstance(error, Timeout):
+        return "it took too long"
+    chain: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in chain:
+        chain.append(following)
+        following = following.__cause__ or following.__context__
+    for each in reversed(chain):
+        if isinstance(each, OSError) and each.strerror:
+            return each.strerror
+    return str(error).rstrip(".") or type(error).__name__
