@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-postgres test-others bench check format generate check-generated lock clean
+.PHONY: help demo test test-docker test-postgres test-others bench check format generate check-generated lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -36,6 +36,9 @@ test: $(VENV)/installed-dev  ## run every test, in parallel, and print the cover
 
 test-postgres: $(VENV)/installed-dev  ## run the tests that need PostgreSQL, on a server of their own
 	scripts/with-postgres --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m postgres
+
+test-docker: $(VENV)/installed-dev  ## run the tests that need a Docker Engine, on one of their own
+	scripts/with-dockerd --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m docker
 
 test-others:  ## run every test on each other Python from 3.11 on that this machine has
 	@own=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \

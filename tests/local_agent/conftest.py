@@ -3,10 +3,12 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import docker
 import pytest
 import sqlalchemy as sa
 
 from synapse_sdk.local_agent import LocalAgent
+from tests.local_agent.dockerd import Dockerd
 from tests.local_agent.support import TOKEN, Api
 
 
@@ -52,3 +54,25 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'records.db'}"
     found: str = request.getfixturevalue("postgres")
     return found
+
+
+@pytest.fixture(scope="session")
+def docker_client() -> Iterator[docker.DockerClient]:
+    """A client of the Docker Engine that all tests share."""
+    assert "SYNAPSE_TEST_DOCKERD_START" in os.environ, "tests with the marker `docker` are run by make test-docker"
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def dockerd_of_worker() -> Dockerd:
+    return Dockerd(1 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
+
+
+@pytest.fixture
+def dockerd(dockerd_of_worker: Dockerd) -> Dockerd:
+    """A Docker Engine that the test may end and start again."""
+    if not dockerd_of_worker.runs:
+        dockerd_of_worker.start()
+    return dockerd_of_worker
