@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,9 @@ from sqlalchemy.exc import OperationalError
 
 from synapse_sdk.local_agent import records
 from synapse_sdk.local_agent.records import Record, Records
+from tests.clusters import with_postgres
 from tests.local_agent.support import wait_until
 
-ROOT = Path(__file__).parents[2]
 BIG = {"a": "x" * 300_000}
 
 
@@ -41,7 +39,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     if os.geteuid() or subprocess.run(mount, check=False).returncode:
         pytest.skip("a file system can be mounted by root alone, and not in every container")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)  # noqa: S607 - where it is, is the system's affair
+    subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_loses_and_invents_nothing(disk: Path) -> None:
@@ -141,15 +139,7 @@ def test_a_database_that_is_no_longer_one_cannot_be_read(tmp_path: Path) -> None
 @pytest.fixture
 def cluster() -> Iterator[Any]:
     """A PostgreSQL server for one test, which may stop it."""
-    path = str(ROOT / "scripts" / "with-postgres")
-    spec = spec_from_loader("with_postgres", SourceFileLoader("with_postgres", path))
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "dont_write_bytecode", True)
-        spec.loader.exec_module(module)
-    cluster = module.Cluster()
+    cluster = with_postgres().Cluster()
     with ExitStack() as stack:
         stack.callback(cluster.remove)
         cluster.start()
