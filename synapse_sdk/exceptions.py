@@ -18,6 +18,7 @@
         │   └── ServerError                    500 to 599
         ├── RedirectError                      pointed elsewhere, and not followed
         ├── ResponseDecodeError                answered, but not with what was asked for
+        ├── ContainerEndedError                waited for, and ended otherwise
         └── StreamError                        never raised here
             ├── StreamLimitExceededError       never raised here
             └── WebSocketError                 never raised here
@@ -35,10 +36,12 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from synapse_agent_types import DockerContainer
 
 __all__ = [
     "AuthenticationError",
@@ -48,6 +51,7 @@ __all__ = [
     "ClientResponseIncompleteError",
     "ClientTimeoutError",
     "ConflictError",
+    "ContainerEndedError",
     "GpuUnavailableError",
     "HTTPError",
     "NotFoundError",
@@ -215,10 +219,32 @@ class RedirectError(ClientError):
 
 
 class ResponseDecodeError(ClientError):
-    """The agent's answer is not the JSON, or not the shape, that was asked for."""
+    """The agent's answer is not what was asked for: no JSON, of another shape, or a page where text was due."""
 
     def _outcome(self) -> str:
         return f"was answered {_status_text(self.status_code)}, but not with what was asked for"
+
+
+class ContainerEndedError(ClientError):
+    """The container that was waited for has ended, and not as was wanted.
+
+    Attributes:
+        container: The container as it was found.
+    """
+
+    def __init__(
+        self,
+        status_code: int | None = None,
+        detail: Any = None,
+        *,
+        container: DockerContainer | None = None,
+        **context: Any,
+    ) -> None:
+        super().__init__(status_code, detail, **context)
+        self.container = container or cast("DockerContainer", {})
+
+    def _outcome(self) -> str:
+        return "waited in vain"
 
 
 class StreamError(ClientError):

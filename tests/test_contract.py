@@ -21,6 +21,10 @@ OPERATIONS = {
     "create_docker_container": ("post", "/containers/docker/", "docker-containers"),
     "get_docker_container": ("get", "/containers/docker/{container_id}", "docker-containers"),
     "delete_docker_container": ("delete", "/containers/docker/{container_id}", "docker-containers"),
+    "stop_docker_container": ("post", "/containers/docker/{container_id}/stop/", "docker-containers"),
+    "start_docker_container": ("post", "/containers/docker/{container_id}/start/", "docker-containers"),
+    "get_docker_container_logs": ("get", "/containers/docker/{container_id}/logs/", "docker-containers"),
+    "health_check": ("get", "/health/", "agent"),
     "list_containers": ("get", "/containers/", "containers"),
     "get_container": ("get", "/containers/{container_id}", "containers"),
     "update_container": ("patch", "/containers/{container_id}", "containers"),
@@ -37,7 +41,7 @@ def operations() -> dict[str, tuple[str, str, dict[str, Any]]]:
     }
 
 
-def test_the_contract_has_the_eight_operations_of_the_wire_and_a_method_of_the_client_for_each() -> None:
+def test_the_contract_has_the_twelve_operations_of_the_wire_and_a_method_of_the_client_for_each() -> None:
     found = {name: (verb, path, *operation["tags"]) for name, (verb, path, operation) in operations().items()}
     assert found == OPERATIONS
     for name in OPERATIONS:
@@ -82,6 +86,16 @@ def test_every_example_is_valid_where_it_stands(name: str) -> None:
         OAS30Validator(rooted).validate(document()["components"]["examples"][name]["value"])
 
 
+def test_every_tag_of_an_operation_is_described_and_every_described_tag_has_an_operation() -> None:
+    assert {tag["name"] for tag in document()["tags"]} == {tag for _, _, tag in OPERATIONS.values()}
+
+
+def test_only_logs_are_no_json() -> None:
+    for name, (_, _, operation) in operations().items():
+        kinds = {kind for answer in operation["responses"].values() for kind in answer.get("content", {})}
+        assert kinds <= ({"text/plain"} if name == "get_docker_container_logs" else {"application/json"}), name
+
+
 def test_every_body_has_an_example() -> None:
     for media in media_types(document()):
         assert "example" in media or "examples" in media, media
@@ -93,7 +107,7 @@ def media_types(node: Any) -> list[dict[str, Any]]:
     if not isinstance(node, dict):
         return []
     found = [media for key, item in node.items() for media in media_types(item)]
-    return found + ([node["content"]["application/json"]] if "content" in node else [])
+    return found + list(node.get("content", {}).values())
 
 
 @pytest.mark.parametrize(
@@ -105,6 +119,10 @@ def media_types(node: Any) -> list[dict[str, Any]]:
         ("GET", "/containers/docker/..%2F42", None),
         ("GET", "/containers/docker", None),
         ("GET", "/containers/?page=0", None),
+        ("GET", "/containers/docker/abc123def456/logs/?tail=-1", None),
+        ("GET", "/containers/docker/abc123def456/logs", None),
+        ("GET", "/containers/docker/abc123def456/stop/", None),
+        ("POST", "/containers/docker/42/start/", None),
         ("PATCH", "/containers/0", {"status": "stopped"}),
         ("PUT", "/containers/42", {"status": "stopped"}),
     ],

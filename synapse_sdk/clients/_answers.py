@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,12 @@ _ERRORS_BY_STATUS: dict[int, type[exceptions.HTTPError]] = {
     429: exceptions.RateLimitError,
 }
 
-_TYPES: dict[Shape, type] = {Shape.OBJECT: dict, Shape.ARRAY: list}
+_TYPES: dict[Shape, type] = {Shape.OBJECT: dict, Shape.ARRAY: list, Shape.TEXT: str}
+
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
+
+# What a gateway signs in by, and no program's output.
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -67,11 +73,11 @@ def read(
         context: The attributes of an error, if there is one.
 
     Raises:
-        ResponseDecodeError: If the body is not the JSON, or not of the shape, that was asked for.
+        ResponseDecodeError: If the body is not of the shape that was asked for.
     """
     if request.shape is Shape.NOTHING:
         return None
-    value = _decode(content)
+    value = _text(content, headers) if request.shape is Shape.TEXT else _decode(content)
     if not isinstance(value, _TYPES[request.shape]):
         detail = f"{request.shape.value} was due, and {_describe_body(value, content, headers)} came"
         raise exceptions.ResponseDecodeError(status, detail, **context)
@@ -142,6 +148,23 @@ def _decode(content: bytes) -> Any:
         return decode_json(content)
     except (ValueError, RecursionError):
         return _NOT_JSON
+
+
+def _text(content: bytes, headers: Mapping[str, str]) -> Any:
+    """Return the text of a body, whatever it is encoded in, or what came in its place."""
+    if not content:
+        return ""
+    declared = headers.get("content-type", "")
+    kind = declared.partition(";")[0].strip().lower()
+    if kind in _PAGES:
+        return _NOT_JSON
+    if kind == "application/json" and (value := _decode(content)) is not _NOT_JSON:
+        return value
+    charset = _CHARSET.search(declared)
+    try:
+        return content.decode(charset[1] if charset else "utf-8", errors="replace")
+    except (LookupError, ValueError):  # no encoding of text that Python knows
+        return content.decode(errors="replace")
 
 
 def _detail(content: bytes) -> Any:

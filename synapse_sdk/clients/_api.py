@@ -8,7 +8,8 @@ import httpx
 from synapse_agent_api import AuthenticatedClient
 
 from synapse_sdk.clients._call import CLOSED
-from synapse_sdk.clients._wire import Content, seconds_left, timeouts_by_method
+from synapse_sdk.clients._wire import Content, seconds_left, timeouts_from_now
+from synapse_sdk.clients.agent import _operations
 
 if TYPE_CHECKING:
     from synapse_sdk.clients._async_connections import AsyncConnections
@@ -139,5 +140,7 @@ def _owned_by(owner: BaseClient | AsyncBaseClient) -> SharedApi:
 
 
 def _with_timeouts(request: httpx.Request, settings: Settings, stop: Stop | None = None) -> httpx.Request:
-    request.extensions = {**request.extensions, "timeout": timeouts_by_method(settings, request.method, stop)}
+    path = str(request.url).removeprefix(settings.base_url).partition("?")[0]
+    waits = timeouts_from_now(settings, starts=_operations.starts(request.method, path), stop=stop)
+    request.extensions = {**request.extensions, "timeout": waits}
     return request

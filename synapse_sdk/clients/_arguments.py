@@ -44,6 +44,15 @@ def whole_number(name: str, value: object, *, least: int, what: str = "") -> int
     return value
 
 
+def seconds(name: str, value: object) -> float:
+    """Return a time in seconds that is above 0 and not endless."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
+    if not math.isfinite(value) or value <= 0:
+        raise ValueError(f"{name} must be a number of seconds above 0 and not endless, not {value}")
+    return float(value)
+
+
 def non_empty_text(name: str, value: object, what: str) -> str:
     """Return a string that holds more than white space."""
     if not isinstance(value, str):

@@ -145,7 +145,7 @@ class Call:
             settings: How the agent is reached.
             now: The monotonic time, in seconds.
         """
-        seconds = settings.deadline_of(builds=request.builds)
+        seconds = settings.deadline_of(starts=request.starts)
         query = f"?{httpx.QueryParams(request.query)}" if request.query else ""
         return cls(
             request=request,

@@ -11,10 +11,11 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Shape(Enum):
-    """What an answer's JSON must be."""
+    """What an answer must be."""
 
     OBJECT = "a JSON object"
     ARRAY = "a JSON array"
+    TEXT = "text"
     NOTHING = "nothing"
 
 
@@ -29,7 +30,7 @@ class Request(Generic[T_co]):
         shape: What the answer must be.
         query: The query's parameters.
         body: What is sent as JSON.
-        builds: Whether the agent may be silent for minutes while it builds and starts a container.
+        starts: Whether the agent may be silent for minutes while it builds or starts a container.
     """
 
     operation: str
@@ -38,17 +39,17 @@ class Request(Generic[T_co]):
     shape: Shape
     query: dict[str, Any] | None = None
     body: Any = field(default=None, repr=False)
-    builds: bool = False
+    starts: bool = False
 
 
-def request_from(operation: str, shape: Shape, kwargs: dict[str, Any], *, builds: bool = False) -> Request[Any]:
+def request_from(operation: str, shape: Shape, kwargs: dict[str, Any], *, starts: bool = False) -> Request[Any]:
     """Return the request that a generated operation's `_get_kwargs` describes.
 
     Args:
         operation: The operation's name, which is also its generated module's.
         shape: What the answer must be.
         kwargs: What `_get_kwargs` returned: keyword arguments of `httpx.Client.request`.
-        builds: Whether the agent may be silent for minutes.
+        starts: Whether the agent may be silent for minutes.
     """
     return Request(
         operation=operation.rpartition(".")[2],
@@ -57,5 +58,5 @@ def request_from(operation: str, shape: Shape, kwargs: dict[str, Any], *, builds
         shape=shape,
         query=kwargs.get("params"),
         body=kwargs.get("json"),
-        builds=builds,
+        starts=starts,
     )

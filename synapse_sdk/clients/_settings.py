@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
 import platform
 import re
@@ -17,6 +16,9 @@ from synapse_sdk._version import __version__
 from synapse_sdk.clients import _arguments
 
 USER_AGENT = f"synapse-sdk/{__version__} python/{platform.python_version()}".encode()
+
+#: Logs are text; what has gone wrong with them is not.
+ACCEPT = b"application/json, text/plain;q=0.9"
 
 #: How long everything together may take by default, in seconds.
 DEADLINE = 60.0
@@ -63,9 +65,9 @@ class Settings:
         credentials: The headers that prove who asks. They never leave for another origin.
         headers: The headers of every request, which may be secret too.
         timeout: How long to wait for one step of a call.
-        create_timeout: How long to wait for the answer while a container is built and started, in seconds.
+        create_timeout: How long to wait for the answer while a container is built or started, in seconds.
         deadline: How long a call may take, retries and all, in seconds. None is the default, which is longer while
-            a container is built.
+            a container is built or started.
         retries: How often a call may be tried again.
         page_concurrency: How many pages are fetched at a time where all are.
         json_headers: The headers of requests with a body.
@@ -90,15 +92,15 @@ class Settings:
         """How many pages are asked for before their turn."""
         return 0 if self.page_concurrency == 1 else self.page_concurrency
 
-    def timeout_of(self, *, builds: bool) -> Timeout:
+    def timeout_of(self, *, starts: bool) -> Timeout:
         """Return how long to wait for one step of a call."""
-        return evolve(self.timeout, read=self.create_timeout) if builds else self.timeout
+        return evolve(self.timeout, read=self.create_timeout) if starts else self.timeout
 
-    def deadline_of(self, *, builds: bool) -> float:
+    def deadline_of(self, *, starts: bool) -> float:
         """Return how long a call may take."""
         if self.deadline is not None:
             return self.deadline
-        return max(CREATE_DEADLINE, self.create_timeout) if builds else max(DEADLINE, self.timeout.read)
+        return max(CREATE_DEADLINE, self.create_timeout) if starts else max(DEADLINE, self.timeout.read)
 
     def changed(
         self,
@@ -116,9 +118,9 @@ class Settings:
             changes["timeout"] = _timeout(timeout, self.timeout)
             changes["create_timeout"] = max(self.create_timeout, changes["timeout"].read)
         if deadline is not None:
-            changes["deadline"] = _seconds("deadline", deadline)
+            changes["deadline"] = _arguments.seconds("deadline", deadline)
         if create_timeout is not None:
-            changes["create_timeout"] = _seconds("create_timeout", create_timeout)
+            changes["create_timeout"] = _arguments.seconds("create_timeout", create_timeout)
         if retries is not None:
             changes["retries"] = _arguments.whole_number("retries", retries, least=0)
         if page_concurrency is not None:
@@ -151,7 +153,7 @@ def make_settings(
     return Settings(
         base_url=_base_url(base_url),
         credentials=_credentials(_token(access_token, agent_token), user_token, tenant),
-        headers=httpx.Headers([(b"Accept", b"application/json"), (b"User-Agent", _user_agent(user_agent))]),
+        headers=httpx.Headers([(b"Accept", ACCEPT), (b"User-Agent", _user_agent(user_agent))]),
         timeout=waits,
         create_timeout=max(CREATE_TIMEOUT, waits.read),
         deadline=None,
@@ -260,18 +262,10 @@ def _headers(headers: Mapping[str, str]) -> dict[str, bytes]:
 
 def _timeout(timeout: float | Mapping[str, float], otherwise: Timeout) -> Timeout:
     if not isinstance(timeout, Mapping):
-        seconds = _seconds("timeout", timeout)
+        seconds = _arguments.seconds("timeout", timeout)
         return Timeout(connect=seconds, read=seconds, write=seconds, pool=seconds)
     known = ("connect", "read", "write", "pool")
     unknown = sorted(repr(key) for key in timeout if key not in known)
     if unknown:
         raise ValueError(f"timeout must have the keys {', '.join(map(repr, known))} alone, not {', '.join(unknown)}")
-    return evolve(otherwise, **{key: _seconds(f"timeout[{key!r}]", seconds) for key, seconds in timeout.items()})
-
-
-def _seconds(name: str, value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
-    if not math.isfinite(value) or value <= 0:
-        raise ValueError(f"{name} must be a number of seconds above 0 and not endless, not {value}")
-    return float(value)
+    return evolve(otherwise, **{key: _arguments.seconds(f"timeout[{key!r}]", given) for key, given in timeout.items()})

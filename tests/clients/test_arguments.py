@@ -17,7 +17,14 @@ Make = Callable[[AgentClient], Any]
 
 
 def docker_id(value: Any) -> list[Make]:
-    return [lambda client: client.get_docker_container(value), lambda client: client.delete_docker_container(value)]
+    return [
+        lambda client: client.get_docker_container(value),
+        lambda client: client.stop_docker_container(value),
+        lambda client: client.start_docker_container(value),
+        lambda client: client.delete_docker_container(value),
+        lambda client: client.get_docker_container_logs(value),
+        lambda client: client.wait_for_container(value),
+    ]
 
 
 def record_id(value: Any) -> list[Make]:
@@ -26,6 +33,14 @@ def record_id(value: Any) -> list[Make]:
         lambda client: client.update_container(value, status="stopped"),
         lambda client: client.delete_container(value),
     ]
+
+
+def logs(tail: Any) -> list[Make]:
+    return [lambda client: client.get_docker_container_logs("abc", tail=tail)]
+
+
+def wait(*status: Any, **times: Any) -> list[Make]:
+    return [lambda client: client.wait_for_container("abc", *status, **times)]
 
 
 def create(release: Any = "a@1", **optional: Any) -> list[Make]:
@@ -57,6 +72,21 @@ REFUSED: list[tuple[list[Make], type[Exception], str]] = [
     (record_id("42"), TypeError, "container_id must be an int (the number of a record), not str '42'"),
     (record_id(1.0), TypeError, "container_id must be an int (the number of a record), not float 1.0"),
     (record_id(None), TypeError, "container_id must be an int (the number of a record), not None"),
+    (logs(-1), ValueError, "tail must be at least 0, not -1"),
+    (logs(1.0), TypeError, "tail must be an int (how many lines), not float 1.0"),
+    (logs(True), TypeError, "tail must be an int (how many lines), not bool True"),
+    (logs("9"), TypeError, "tail must be an int (how many lines), not str '9'"),
+    (wait(""), ValueError, "status must be a status such as 'running', not the empty string ''"),
+    (wait(" "), ValueError, "status must be a status such as 'running', not white space ' '"),
+    (wait(None), TypeError, "status must be a string (a status such as 'running'), not None"),
+    (wait(timeout=0), ValueError, "timeout must be a number of seconds above 0 and not endless, not 0"),
+    (wait(timeout=-1), ValueError, "timeout must be a number of seconds above 0 and not endless, not -1"),
+    (wait(timeout=float("nan")), ValueError, "timeout must be a number of seconds above 0 and not endless, not nan"),
+    (wait(timeout=float("inf")), ValueError, "timeout must be a number of seconds above 0 and not endless, not inf"),
+    (wait(timeout=None), TypeError, "timeout must be a number of seconds, not NoneType"),
+    (wait(poll_interval=0), ValueError, "poll_interval must be a number of seconds above 0 and not endless, not 0"),
+    (wait(poll_interval=-0.5), ValueError, "poll_interval must be a number of seconds above 0 and not endless"),
+    (wait(poll_interval=True), TypeError, "poll_interval must be a number of seconds, not bool"),
     (create(""), ValueError, "plugin_release must be a plugin release such as 'code@version', not the empty string ''"),
     (create(None), TypeError, "plugin_release must be a string (a plugin release such as 'code@version'), not None"),
     (create(params=[1]), TypeError, "params must be a dictionary, not list [1]"),

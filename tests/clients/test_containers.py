@@ -1,4 +1,4 @@
-"""The eight documented calls: what they send, and what comes back."""
+"""The documented calls, one for each operation: what they send, and what comes back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import frozen
 
+from synapse_sdk.exceptions import ResponseDecodeError
 from tests.contract import example
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests.kinds import Connect
 
 DOCKER_ID = "abc123def456"
+LOGS = f"/containers/docker/{DOCKER_ID}/logs/"
 
 
 @frozen
@@ -91,6 +93,57 @@ CALLS = [
         status=204,
     ),
     Call(
+        "stop_docker_container",
+        lambda client: client.stop_docker_container(DOCKER_ID),
+        "POST",
+        f"/containers/docker/{DOCKER_ID}/stop/",
+        example("StoppedDockerContainer"),
+    ),
+    Call(
+        "start_docker_container",
+        lambda client: client.start_docker_container(DOCKER_ID),
+        "POST",
+        f"/containers/docker/{DOCKER_ID}/start/",
+        example("DockerContainer"),
+    ),
+    Call(
+        "get_docker_container_logs",
+        lambda client: client.get_docker_container_logs(DOCKER_ID),
+        "GET",
+        LOGS,
+        example("Logs"),
+    ),
+    Call(
+        "get_docker_container_logs of some lines",
+        lambda client: client.get_docker_container_logs(DOCKER_ID, tail=2),
+        "GET",
+        LOGS,
+        example("Logs"),
+        query="tail=2",
+    ),
+    Call(
+        "get_docker_container_logs of no line",
+        lambda client: client.get_docker_container_logs(DOCKER_ID, tail=0),
+        "GET",
+        LOGS,
+        "",
+        query="tail=0",
+    ),
+    Call(
+        "wait_for_container",
+        lambda client: client.wait_for_container(DOCKER_ID),
+        "GET",
+        f"/containers/docker/{DOCKER_ID}",
+        example("DockerContainer"),
+    ),
+    Call(
+        "health_check",
+        lambda client: client.health_check(),
+        "GET",
+        "/health/",
+        example("Degraded"),
+    ),
+    Call(
         "list_containers",
         lambda client: client.list_containers(),
         "GET",
@@ -138,6 +191,8 @@ def answer(server: HTTPServer, call: Call) -> None:
     handler = server.expect_ordered_request(call.path, method=call.method, query_string=call.query)
     if call.answer is None:
         handler.respond_with_data("", status=call.status)
+    elif isinstance(call.answer, str):
+        handler.respond_with_data(call.answer, status=call.status, content_type="text/plain; charset=utf-8")
     else:
         handler.respond_with_json(call.answer, status=call.status)
 
@@ -153,6 +208,75 @@ def test_a_call_is_one_request_of_the_documented_method_path_query_and_body(
     assert request.query_string.decode() == call.query
     assert (request.get_json() if request.get_data() else None) == call.body
     assert (request.mimetype == "application/json") is (call.body is not None)
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if call.method == "POST"], ids=lambda call: call.name)
+def test_a_post_says_how_long_its_body_is_and_of_what_type_where_there_is_one(
+    server: HTTPServer, client: AgentClient, call: Call
+) -> None:
+    answer(server, call)
+    call.make(client)
+    [(request, _)] = server.log
+    assert request.headers["Content-Length"] == str(len(request.get_data()))
+    assert "Transfer-Encoding" not in request.headers
+    assert ("Content-Type" in request.headers) is (len(request.get_data()) > 0) is (call.body is not None)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "text"),
+    [
+        ("Ladevorgang läuft\r\n\x1b[1mfertig\0".encode(), "text/plain; charset=utf-8", None),
+        ("läuft".encode(), "text/plain", None),
+        ("läuft".encode(), "TEXT/PLAIN ; Charset=UTF-8", None),
+        ("läuft".encode("latin-1"), "text/plain; charset=iso-8859-1", "läuft"),
+        ("läuft".encode("utf-16"), 'text/plain; charset="utf-16"', "läuft"),
+        (b"l\xe4uft", "text/plain; charset=utf-8", "l\ufffduft"),
+        (b"l\xe4uft", "text/plain", "l\ufffduft"),
+        ("läuft".encode(), "text/plain; charset=klingon", None),
+        (b"6c", "text/plain; charset=hex", None),
+        (b"x", "text/plain; charset=undefined", None),
+        ("läuft".encode(), "application/octet-stream", None),
+        (b"x", "", None),
+        (b"x", "nonsense", None),
+        (b'{"level": "info"}', "text/plain", None),
+        (b'{"level": "info"}\n', "application/x-ndjson", None),
+        (b"<html>printed by the program</html>", "text/plain", None),
+        (b'"one\\ntwo\\n"', "application/json", "one\ntwo\n"),
+        (b"one\ntwo\n", "application/json", None),
+        (b"", "text/plain", ""),
+        (b"", "application/json", ""),
+        (b"", "text/html", ""),
+    ],
+)
+def test_logs_are_the_text_that_came_in_whatever_encoding(
+    server: HTTPServer, client: AgentClient, body: bytes, kind: str, text: str | None
+) -> None:
+    handler = server.expect_request(LOGS)
+    handler.respond_with_data(body, content_type=kind)
+    assert client.get_docker_container_logs(DOCKER_ID) == (body.decode() if text is None else text)
+
+
+def test_logs_without_a_body_are_empty(server: HTTPServer, client: AgentClient) -> None:
+    server.expect_request(LOGS).respond_with_data("", status=204)
+    assert client.get_docker_container_logs(DOCKER_ID) == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "told"),
+    [
+        ("<title>Sign in</title>", "text/html; charset=utf-8", "text/html; charset=utf-8, .*'Sign in'"),
+        ("<html/>", "application/xhtml+xml", "application/xhtml.xml"),
+        ('{"lines": []}', "application/json", "JSON of another kind"),
+        ("[]", "application/json", "JSON of another kind"),
+        ("null", "application/json", "JSON of another kind"),
+    ],
+)
+def test_what_cannot_be_logs_is_an_error(
+    server: HTTPServer, client: AgentClient, body: str, kind: str, told: str
+) -> None:
+    server.expect_request(LOGS).respond_with_data(body, content_type=kind)
+    with pytest.raises(ResponseDecodeError, match=f"text was due, and {told}"):
+        client.get_docker_container_logs(DOCKER_ID)
 
 
 @each_call

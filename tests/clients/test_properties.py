@@ -455,6 +455,13 @@ bodies = (
     | st.integers(1, 3_000).map(lambda depth: b'{"detail": ' + b"[" * depth + b"]" * depth + b"}")
 )
 
+# A header's value is one line.
+kinds = (
+    st.text(st.characters(exclude_characters="\r\n", codec="latin-1"), max_size=2_000)
+    | st.sampled_from(["text/plain", "text/html", "application/json", "text/plain; charset=utf-16", ""])
+    | st.text(st.characters(exclude_characters="\r\n", codec="latin-1")).map(lambda name: f"text/plain; charset={name}")
+)
+
 
 def check_shown(error: exceptions.ClientError) -> None:
     text = str(error)
@@ -483,11 +490,16 @@ def test_whatever_an_error_holds_its_text_is_bounded_and_it_pickles_and_copies(s
 
 
 @modest
-@given(body=bodies, shape=st.sampled_from([Shape.OBJECT, Shape.ARRAY]), kind=st.text(max_size=2_000))
+@given(body=bodies, shape=st.sampled_from([Shape.OBJECT, Shape.ARRAY, Shape.TEXT]), kind=kinds)
 @example(b'"\\ud800"', Shape.OBJECT, "text/html")
 @example(b"[" * 800 + b"]" * 800, Shape.OBJECT, "text/html")
 @example(b"", Shape.OBJECT, "x" * 20_000)
 @example(b"<html>", Shape.OBJECT, "x" * 20_000)
+@example(b"x", Shape.TEXT, "text/plain; charset=hex")
+@example(b"x", Shape.TEXT, "text/plain; charset=undefined")
+@example(b"\xff", Shape.TEXT, "text/plain; charset=idna")
+@example(b"x", Shape.TEXT, "text/plain; charset*=utf-8''%ff")
+@example(b"x", Shape.TEXT, "text/plain; charset*=no''%ff; charset*1*=x")
 def test_whatever_a_success_holds_it_is_what_was_asked_for_or_an_error_with_a_bounded_text(
     body: bytes, shape: Shape, kind: str
 ) -> None:
@@ -497,7 +509,7 @@ def test_whatever_a_success_holds_it_is_what_was_asked_for_or_an_error_with_a_bo
     except exceptions.ResponseDecodeError as error:
         check_shown(error)
     else:
-        assert isinstance(value, dict if shape is Shape.OBJECT else list)
+        assert isinstance(value, {Shape.OBJECT: dict, Shape.ARRAY: list, Shape.TEXT: str}[shape])
 
 
 @modest

@@ -200,11 +200,13 @@ def test_a_timeout_that_cannot_be_right_is_refused(
     assert str(caught.value).startswith(text)
 
 
-def test_create_waits_ten_minutes_unless_told_otherwise_and_never_less_than_other_calls(connect: Connect) -> None:
-    assert settings().timeout_of(builds=True).read == 600
-    assert settings().timeout_of(builds=False).read == 10
-    assert settings(timeout=900).timeout_of(builds=True).read == 900
-    assert settings(create_timeout=20).timeout_of(builds=True).read == 20
+def test_what_starts_a_container_waits_ten_minutes_unless_told_otherwise_and_never_less_than_other_calls(
+    connect: Connect,
+) -> None:
+    assert settings().timeout_of(starts=True).read == 600
+    assert settings().timeout_of(starts=False).read == 10
+    assert settings(timeout=900).timeout_of(starts=True).read == 900
+    assert settings(create_timeout=20).timeout_of(starts=True).read == 20
     with pytest.raises(ValueError, match="create_timeout must be a number of seconds above 0"):
         connect(URL, create_timeout=0)
 
@@ -223,7 +225,7 @@ def test_the_client_says_who_it_is(server: HTTPServer, client: AgentClient) -> N
     client.list_docker_containers()
     [(request, _)] = server.log
     assert request.headers["User-Agent"].startswith(f"synapse-sdk/{synapse_sdk.__version__} python/3.")
-    assert request.headers["Accept"] == "application/json"
+    assert request.headers["Accept"] == "application/json, text/plain;q=0.9"
 
 
 def test_nothing_of_netrc_is_sent(

@@ -8,12 +8,17 @@ import importlib.util
 import itertools
 import time
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from synapse_agent_api.api.containers import list_containers
-from synapse_agent_api.api.docker_containers import create_docker_container, get_docker_container
+from synapse_agent_api.api.docker_containers import (
+    create_docker_container,
+    get_docker_container,
+    start_docker_container,
+    stop_docker_container,
+)
 from synapse_agent_api.models import (
     ContainerPage,
     CreateDockerContainerRequest,
@@ -24,6 +29,7 @@ from werkzeug import Request, Response
 
 from synapse_sdk import AgentClient, exceptions
 from synapse_sdk.clients._route import environment_proxy
+from synapse_sdk.clients.agent import _operations
 from tests.contract import example
 from tests.faults.leaks import find_in_error
 from tests.faults.server import BrokenServer, drip, response
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 
     from pytest_httpserver import HTTPServer
 
+    from synapse_sdk.clients import _request
     from tests.clients.conftest import LookUp
     from tests.kinds import Connect
 
@@ -87,6 +94,41 @@ def test_the_generated_client_waits_as_the_client_does_that_it_is_part_of(connec
             generated(list_containers, client.with_options(timeout=20, deadline=0.2))
     assert 0.2 <= read - began < 0.7 <= created - read < 5
     assert time.monotonic() - created < 5
+
+
+@pytest.mark.parametrize("prefix", ["", "/agent-7", "/a%20b/containers/docker"])
+def test_the_generated_client_waits_longer_for_what_starts_a_container_and_for_nothing_else(
+    connect: Connect, silent_url: str, prefix: str
+) -> None:
+    with connect(silent_url + prefix, timeout={"read": 0.2}, create_timeout=0.7, deadline=30) as client:
+        began = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout):
+            generated(start_docker_container, client, "a/b?c")
+        started = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout):
+            generated(stop_docker_container, client, "a/b?c")
+        stopped = time.monotonic()
+    assert 0.2 <= stopped - started < 0.7 <= started - began < 5
+
+
+@pytest.mark.parametrize(
+    ("asked", "starts"),
+    [
+        (_operations.create_docker_container("a@1", None, None, None, None), True),
+        (_operations.start_docker_container("abc"), True),
+        (_operations.start_docker_container("../a?b"), True),
+        (_operations.stop_docker_container("start"), False),
+        (_operations.get_docker_container("start"), False),
+        (_operations.list_docker_containers(), False),
+        (_operations.update_container(1, "running"), False),
+    ],
+    ids=lambda value: getattr(value, "operation", None),
+)
+def test_what_starts_a_container_is_told_by_method_and_path(asked: _request.Request[Any], starts: bool) -> None:
+    assert asked.starts is starts
+    assert _operations.starts(asked.method, asked.path) is starts
+    assert not _operations.starts(asked.method, f"/x{asked.path}")
+    assert not _operations.starts(asked.method, f"{asked.path}x/y")
 
 
 def test_the_deadline_holds_for_the_generated_client_however_slowly_an_answer_comes(connect: Connect) -> None:

@@ -13,9 +13,16 @@ DOCKER_ID = "abc123def456"
 RECORD_ID = 42
 
 
-def container(docker_id: str = DOCKER_ID) -> dict[str, Any]:
+LOGS = "Loading\nListening, 10 °C\n"
+HEALTH = {"status": "ok", "version": "1.1.0"}
+
+#: What a container is after which call.
+_AFTER = {"stop": "exited", "start": "running"}
+
+
+def container(docker_id: str = DOCKER_ID, status: str = "running") -> dict[str, Any]:
     """Return a Docker container."""
-    return {"id": docker_id, "docker_id": docker_id, "status": "running", "running": True}
+    return {"id": docker_id, "docker_id": docker_id, "status": status, "running": status == "running"}
 
 
 def record(number: int = RECORD_ID, status: str = "running") -> dict[str, Any]:
@@ -37,7 +44,14 @@ def good_answer(seen: Seen) -> bytes:
     """Return the answer that a request hopes for. It tells what it answers, so that answers cannot be mixed up."""
     if seen.method == "DELETE":
         return response(204)
-    last = seen.target.partition("?")[0].rpartition("/")[2]
+    path = seen.target.partition("?")[0]
+    *_, before, name, last = path.split("/")
+    if not last and name in _AFTER:
+        return response(200, container(before, _AFTER[name]))
+    if not last and name == "logs":
+        return response(200, body=LOGS.encode(), headers=[("Content-Type", "text/plain; charset=utf-8")])
+    if not last and name == "health":
+        return response(200, HEALTH)
     if seen.method == "POST":
         return response(201, {**container(), "plugin_release": seen.json()["plugin_release"]})
     if seen.method == "PATCH":

@@ -24,7 +24,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from synapse_sdk import exceptions
-from tests.faults.agent import DOCKER_ID, RECORD_ID, container, page, record
+from tests.faults.agent import DOCKER_ID, HEALTH, LOGS, RECORD_ID, container, page, record
 
 _GOOD = {**container(), "plugin_release": "a@1"}
 
@@ -52,7 +52,7 @@ class Call:
     @property
     def operation(self) -> str:
         """The operation of the contract."""
-        return self.name.replace("iter_", "list_")
+        return self.name.replace("iter_", "list_").replace("wait_for_", "get_docker_")
 
 
 CALLS = {
@@ -66,6 +66,11 @@ CALLS = {
     "page": Call("GET", "list_containers", answer=page([1, 2], count=2)),
     "all": Call("GET", "list_containers", (), {"list_all": True}, ([record(1), record(2)], 2)),
     "iter": Call("GET", "iter_containers", answer=[record(1), record(2)]),
+    "stop": Call("POST", "stop_docker_container", (DOCKER_ID,), answer=container(status="exited")),
+    "start": Call("POST", "start_docker_container", (DOCKER_ID,), answer=container()),
+    "logs": Call("GET", "get_docker_container_logs", (DOCKER_ID,), {"tail": 2}, LOGS),
+    "wait": Call("GET", "wait_for_container", (DOCKER_ID,), answer=container()),
+    "health": Call("GET", "health_check", answer=HEALTH),
     "gone": Call("GET", "get_docker_container", (DOCKER_ID,), gone=True),
     # More than the buffers of a connection take.
     "big": Call("POST", "create_docker_container", ("a@1",), {"params": {"x": "x" * 8_000_000}}, _GOOD),
@@ -468,6 +473,60 @@ half a 307                        get post            2     answer              
 307 here, 404                     get del             2     NotFound 404        1      no      -         2
 503, 307 here                     get post patch del  3     answer              -      -       .1        2
 closed, 307 here, 404             del                 3     answer              -      -       .1        2
+
+A container is stopped and started by a POST without a body, and watched by a GET: text is lost as JSON is.
+refused                           stop start logs wait health  0  Connection          3      no      .1 .2     2
+refused, then well                stop start logs wait health  1  answer              -      -       .1        2
+no such host                      stop start logs wait health  0  Connection          3      no      .1 .2     2
+401                               stop start logs wait health  1  Authentication 401  1      no      -         2
+404                               stop start logs wait  1     NotFound 404        1      no      -         2
+409                               stop start logs     1     Conflict 409        1      no      -         2
+422                               stop start logs     1     Validation 422      1      no      -         2
+429                               stop start logs wait health  3  RateLimit 429       3      no      .1 .2     2
+429 after 7                       stop start logs wait health  2  answer              -      -       7         2
+500                               stop start          1     Server 500          1      yes     -         2
+500                               logs wait health    1     Server 500          1      no      -         2
+502                               stop start          1     Server 502          1      yes     -         2
+502, then well                    logs wait health    2     answer              -      -       .1        2
+503, then well                    stop start logs wait health  2  answer              -      -       .1        2
+504, then well                    stop start          1     Server 504          1      yes     -         2
+504, then well                    logs wait health    2     answer              -      -       .1        2
+closed                            stop start          1     ResponseIncomplete  1      yes     -         2
+                                  + text="may have"
+closed                            logs wait health    3     ResponseIncomplete  3      no      .1 .2     2
+reset, then well                  stop start          1     ResponseIncomplete  1      yes     -         2
+reset, then well                  logs wait health    2     answer              -      -       .1        2
+half a body                       stop start          1     ResponseIncomplete  1      yes     -         2
+half a body                       logs wait           3     ResponseIncomplete  3      no      .1 .2     2
+half of chunks                    logs                3     ResponseIncomplete  3      no      .1 .2     2
+silence; read=.15                 stop                1     Timeout             1      yes     -         .15-2
+silence; create=.15               start               1     Timeout             1      yes     -         .15-2
+silence; read=.15                 logs health         3     Timeout             3      no      .1 .2     .45-2
+silence; deadline=.3              stop start          1     Timeout             1      yes     -         .3-1.5
+silence; deadline=.3              logs health         1     Timeout             1      no      -         .3-1.5
+silence; deadline=.3              wait                1     Timeout             1      no      -         .3-1.5
+                                  + text="was to be 'running' within 300 s, and nothing was known of it"
+late; read=.15                    start               1     answer              -      -       -         .4-2
+dripped body; deadline=.3         logs                1     Timeout             1      no      -         .3-1.5
+kept                              stop start logs wait health  1  answer              -      -       -         2
+                                  + connections=1
+stale                             stop start logs wait health  1  answer              -      -       -         2
+                                  + connections=2
+kept, closed                      stop start          1     ResponseIncomplete  1      yes     -         2
+kept, closed                      logs wait health    2     answer              -      -       .1        2
+an answer unasked for             stop start logs wait health  1  answer              -      -       -         2
+100 first                         stop start logs wait health  1  answer              -      -       -         2
+200 with HTML                     stop start          1     ResponseDecode 200  1      yes     -         2
+200 with HTML                     logs wait health    1     ResponseDecode 200  1      no      -         2
+                                  + text="Sign in"
+200 with nothing                  stop start          1     ResponseDecode 200  1      yes     -         2
+200 with an object                logs                1     ResponseDecode 200  1      no      -         2
+                                  + text="text was due"
+200 with no gzip                  logs                1     ResponseDecode 200  1      no      -         2
+                                  + text="text was due"
+307 here                          stop start logs wait health  2  answer              -      -       -         2
+303 here                          stop start          1     Redirect 303        1      yes     -         2
+307 elsewhere                     stop start logs wait health  1  Redirect 307        1      no      -         2
 
 All pages.
 next elsewhere                    all iter            2     rows 1 2 3          -      -       -         2

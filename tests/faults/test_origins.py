@@ -39,7 +39,7 @@ def shell(request: pytest.FixtureRequest, agent: BrokenServer) -> Iterator[Shell
     shell.close()
 
 
-@pytest.mark.parametrize("name", ["get", "post", "patch", "del", "list", "page", "all", "iter"])
+@pytest.mark.parametrize("name", ["get", "post", "patch", "del", "list", "page", "all", "iter", "stop", "logs", "wait"])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_second_origin_receives_nothing_as_the_target_of_a_redirect(
     agent: BrokenServer, elsewhere: BrokenServer, shell: Shell, status: int, name: str

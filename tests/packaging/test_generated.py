@@ -95,6 +95,11 @@ with AgentClient(sys.argv[1]) as client:
     client.create_docker_container("a@1")
     client.get_docker_container("abc123def456")
     client.delete_docker_container("abc123def456")
+    client.stop_docker_container("abc123def456")
+    client.start_docker_container("abc123def456")
+    client.get_docker_container_logs("abc123def456")
+    client.wait_for_container("abc123def456")
+    client.health_check()
     client.list_containers()
     client.get_container(42)
     client.update_container(42, status="stopped")
@@ -103,17 +108,26 @@ print(synapse_agent_api.__file__)
 """
 
 
+def _renamed(path: re.Match[str]) -> str:
+    return f"  /v9/{ {'containers': 'boxes', 'health': 'condition'}[path[1]] }/"
+
+
 def test_another_path_in_the_contract_is_spoken_after_generating_with_no_other_edit(
     httpserver: HTTPServer, tmp_path: Path
 ) -> None:
     moved = tmp_path / "agent.yaml"
-    moved.write_text(re.sub(r"(?m)^  /containers/", "  /v9/boxes/", CONTRACT.read_text()))
+    moved.write_text(re.sub(r"(?m)^  /(containers|health)/", _renamed, CONTRACT.read_text()))
     done = generate(moved, tmp_path / "generated")
     assert done.returncode == 0, done.stderr
-    for path in ("/v9/boxes/docker/", "/v9/boxes/docker/abc123def456", "/v9/boxes/", "/v9/boxes/42"):
-        answer = [] if path.endswith("docker/") else example("ContainerPage") if path.endswith("boxes/") else {"id": 42}
+    box = "/v9/boxes/docker/abc123def456"
+    answers = {
+        "/v9/boxes/docker/": [],
+        "/v9/boxes/": example("ContainerPage"),
+        f"{box}/logs/": example("Logs"),
+    }
+    for path in (*answers, box, f"{box}/stop/", f"{box}/start/", "/v9/condition/", "/v9/boxes/42"):
         for method in ("GET", "POST", "PATCH", "DELETE"):
-            body = {"id": 42} if method == "POST" else answer
+            body = {"status": "running"} if method == "POST" else answers.get(path, {"status": "running"})
             httpserver.expect_request(path, method=method).respond_with_json(body)
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM, httpserver.url_for("")],
@@ -129,6 +143,11 @@ def test_another_path_in_the_contract_is_spoken_after_generating_with_no_other_e
         ("POST", "/v9/boxes/docker/"),
         ("GET", "/v9/boxes/docker/abc123def456"),
         ("DELETE", "/v9/boxes/docker/abc123def456"),
+        ("POST", "/v9/boxes/docker/abc123def456/stop/"),
+        ("POST", "/v9/boxes/docker/abc123def456/start/"),
+        ("GET", "/v9/boxes/docker/abc123def456/logs/"),
+        ("GET", "/v9/boxes/docker/abc123def456"),
+        ("GET", "/v9/condition/"),
         ("GET", "/v9/boxes/"),
         ("GET", "/v9/boxes/42"),
         ("PATCH", "/v9/boxes/42"),

@@ -6,6 +6,8 @@ parameters. The generated modules are imported by the call that needs them, whic
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from synapse_sdk.clients import _arguments
@@ -15,10 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from synapse_agent_api.types import Unset
-    from synapse_agent_types import Container, ContainerPage, DockerContainer
+    from synapse_agent_types import Container, ContainerPage, DockerContainer, Health
 
 T = TypeVar("T")
 U = TypeVar("U")
+
+# Stands for every id where a path is looked for.
+_ANY_ID = "0" * 64
 
 
 def list_docker_containers() -> Request[list[DockerContainer]]:
@@ -61,7 +66,32 @@ def create_docker_container(
         ),
         labels=_optional("labels", labels, _arguments.string_list, list),
     )
-    return request_from(operation.__name__, Shape.OBJECT, operation._get_kwargs(body=body), builds=True)
+    return request_from(operation.__name__, Shape.OBJECT, operation._get_kwargs(body=body), starts=True)
+
+
+def stop_docker_container(container_id: str) -> Request[DockerContainer]:
+    """Return the request to stop a container."""
+    from synapse_agent_api.api.docker_containers import stop_docker_container as operation
+
+    kwargs = operation._get_kwargs(_arguments.docker_id("container_id", container_id))
+    return request_from(operation.__name__, Shape.OBJECT, kwargs)
+
+
+def start_docker_container(container_id: str) -> Request[DockerContainer]:
+    """Return the request to start a container again."""
+    from synapse_agent_api.api.docker_containers import start_docker_container as operation
+
+    kwargs = operation._get_kwargs(_arguments.docker_id("container_id", container_id))
+    return request_from(operation.__name__, Shape.OBJECT, kwargs, starts=True)
+
+
+def get_docker_container_logs(container_id: str, tail: int | None) -> Request[str]:
+    """Return the request for what a container has written. Without a `tail`, all of it."""
+    from synapse_agent_api.api.docker_containers import get_docker_container_logs as operation
+
+    text = _arguments.docker_id("container_id", container_id)
+    lines = _optional("tail", tail, _line_count, int)
+    return request_from(operation.__name__, Shape.TEXT, operation._get_kwargs(text, tail=lines))
 
 
 def delete_docker_container(container_id: str) -> Request[None]:
@@ -106,6 +136,29 @@ def delete_container(container_id: int) -> Request[None]:
 
     kwargs = operation._get_kwargs(_arguments.record_id("container_id", container_id))
     return request_from(operation.__name__, Shape.NOTHING, kwargs)
+
+
+def health_check() -> Request[Health]:
+    """Return the request for how the agent is."""
+    from synapse_agent_api.api.agent import health_check as operation
+
+    return request_from(operation.__name__, Shape.OBJECT, operation._get_kwargs())
+
+
+def starts(method: str, path: str) -> bool:
+    """Return whether a request, told by its method and its path below the base URL, is one that starts a container."""
+    return _starting().fullmatch(f"{method} {path}") is not None
+
+
+@cache
+def _starting() -> re.Pattern[str]:
+    requests = [create_docker_container("a@1", None, None, None, None), start_docker_container(_ANY_ID)]
+    lines = [re.escape(f"{request.method} {request.path}") for request in requests if request.starts]
+    return re.compile("|".join(lines).replace(_ANY_ID, "[^/]+"))
+
+
+def _line_count(name: str, value: object) -> int:
+    return _arguments.whole_number(name, value, least=0, what=" (how many lines)")
 
 
 def _optional(name: str, value: object, check: Callable[[str, object], T], convert: Callable[[T], U]) -> U | Unset:

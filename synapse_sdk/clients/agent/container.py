@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from synapse_sdk.clients import _pages
 from synapse_sdk.clients._ahead import Tasks, Threads
+from synapse_sdk.clients._call import Return
+from synapse_sdk.clients._waiting import Wait
 from synapse_sdk.clients.agent import _operations
 from synapse_sdk.clients.base import AsyncBaseClient, BaseClient
-from synapse_sdk.exceptions import ClientError
+from synapse_sdk.exceptions import ClientError, ClientTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 
-    from synapse_agent_types import Container, ContainerPage, DockerContainer
+    from synapse_agent_types import Container, ContainerPage, DockerContainer, Health
 
 
 class ContainerClientMixin(BaseClient):
-    """Starts, lists and removes the Docker containers of an agent's host, and manages the agent's records of them.
+    """Runs, watches and removes the Docker containers of an agent's host, and manages the agent's records of them.
 
     What the agent sent is what comes back: plain dictionaries and lists, with whatever fields and values a newer agent
     adds. Their types name the fields that the contract knows.
@@ -39,8 +41,8 @@ class ContainerClientMixin(BaseClient):
         Returns:
             The containers. Each has `id` and `docker_id` (str, Docker's id), `status` (str) and `running` (bool), and,
             where the agent knows them, `name`, `image`, `endpoint` (the URL on which its program answers),
-            `plugin_release` (str or None), `labels` (list of str), `created_at` (str, RFC 3339) and `record_id` (int
-            or None).
+            `plugin_release` (str or None), `labels` (list of str), `created_at` (str, RFC 3339), `record_id` (int or
+            None) and `exit_code` (int or None, negative for a signal).
         """
         return self._send(_operations.list_docker_containers())
 
@@ -94,6 +96,57 @@ class ContainerClientMixin(BaseClient):
         """
         return self._send(_operations.create_docker_container(plugin_release, params, envs, metadata, labels))
 
+    def stop_docker_container(self, container_id: str) -> DockerContainer:
+        """Stop a Docker container, which stays and can be started again. Its record gets the status `stopped`.
+
+        The agent asks the container's program to end, kills it if that takes too long, and answers when it has ended.
+        A container that does not run is left as it is. The client waits for the answer for its read timeout, 10 s by
+        default; where programs take longer to end, a copy waits longer: `client.with_options(timeout={"read": 60})`.
+
+        What may have been done is not sent again, as of any POST; to call this again does no harm.
+
+        Operation `stop_docker_container` of the contract.
+
+        Args:
+            container_id: Docker's id of the container, whole or its first 12 digits.
+
+        Returns:
+            The container, with the keys that `list_docker_containers` describes.
+
+        Raises:
+            NotFoundError: If there is no such container.
+            ConflictError: If it is being removed.
+            ClientResponseIncompleteError: If the answer was lost. The container may have been stopped.
+            ClientTimeoutError: If no answer came in time. The container may have been stopped, or be soon.
+        """
+        return self._send(_operations.stop_docker_container(container_id))
+
+    def start_docker_container(self, container_id: str) -> DockerContainer:
+        """Start a Docker container that was stopped or has ended.
+
+        The answer comes when the container runs, which may take as long as when it was created. The client waits for
+        it for its `create_timeout`, not for the read timeout of other calls. A container that runs is left as it is.
+
+        What may have been done is not sent again, as of any POST; to call this again does no harm.
+
+        Operation `start_docker_container` of the contract.
+
+        Args:
+            container_id: Docker's id of the container, whole or its first 12 digits.
+
+        Returns:
+            The container, with the keys that `list_docker_containers` describes. Its endpoint may be another than
+            before.
+
+        Raises:
+            NotFoundError: If there is no such container.
+            ConflictError: If it is being removed.
+            ValidationError: If its program could not be started; `detail` says why.
+            ClientResponseIncompleteError: If the answer was lost. The container may have been started.
+            ClientTimeoutError: If no answer came in time. The container may have been started, or be soon.
+        """
+        return self._send(_operations.start_docker_container(container_id))
+
     def delete_docker_container(self, container_id: str) -> None:
         """Stop and remove a Docker container. Its record stays, with the status `deleted`.
 
@@ -106,6 +159,68 @@ class ContainerClientMixin(BaseClient):
             NotFoundError: If there is no such container.
         """
         self._send(_operations.delete_docker_container(container_id))
+
+    def get_docker_container_logs(self, container_id: str, *, tail: int | None = None) -> str:
+        """Get what a Docker container's program has written to standard output and standard error.
+
+        Operation `get_docker_container_logs` of the contract.
+
+        Args:
+            container_id: Docker's id of the container, whole or its first 12 digits.
+            tail: How many lines to get, from the end. Without it, all that the agent keeps.
+
+        Returns:
+            The text, which is empty where nothing was written. Bytes that are no text are replaced by U+FFFD.
+
+        Raises:
+            NotFoundError: If there is no such container.
+            ResponseDecodeError: If a page of HTML came, as a gateway gives to sign in, or JSON that is no string.
+        """
+        return self._send(_operations.get_docker_container_logs(container_id, tail))
+
+    def wait_for_container(
+        self, container_id: str, status: str = "running", *, timeout: float = 300.0, poll_interval: float = 1.0
+    ) -> DockerContainer:
+        """Wait until a Docker container has a status.
+
+        Asks for the container again and again. What is not known to be an end, as a status that a newer agent adds, is
+        waited through. An error of one of the calls, all retries of which have failed, ends the wait. So does closing
+        the client.
+
+        Operation `get_docker_container` of the contract.
+
+        Args:
+            container_id: Docker's id of the container, whole or its first 12 digits.
+            status: The status to wait for.
+            timeout: How long to wait at the most, in seconds.
+            poll_interval: How long to leave the container alone between two calls, in seconds; up to a quarter more
+                is added by chance. Where the next call would come after the `timeout`, the wait ends at once.
+
+        Returns:
+            The container, with the keys that `list_docker_containers` describes.
+
+        Raises:
+            ContainerEndedError: If the container has ended otherwise: it is `exited`, `dead`, `failed`, `stopped`,
+                `removing`, `deleting` or `deleted`, and that is not what was waited for. The error has `container`.
+            ClientTimeoutError: If it did not get the status in time.
+            NotFoundError: If there is no such container, or no more.
+        """
+        request = _operations.get_docker_container(container_id)
+        wait = Wait.first(request, self.base_url, container_id, status, timeout, poll_interval, self._monotonic())
+        closed = self._connections.closed
+        while True:
+            seconds = wait.seconds_to_look(self._settings.deadline_of(starts=False), self._monotonic())
+            try:
+                container = self.with_options(deadline=seconds).get_docker_container(container_id)
+            except ClientTimeoutError as error:
+                raise wait.timed_out(self._monotonic()) from error
+            step = wait.after(container, self._moment(closed=closed.is_set()))
+            if isinstance(step, Return):
+                return container
+            wait = step.wait
+            self._sleep(step.pause, closed)
+            if closed.is_set():
+                raise wait.interrupted()
 
     @overload
     def list_containers(
@@ -140,8 +255,9 @@ class ContainerClientMixin(BaseClient):
             `next` and `previous` (str or None, URLs). With `list_all`, the records of all pages and their number.
 
             A record has `id` (int), `plugin_release` and `status` (str), and, where the agent knows them, `docker_id`,
-            `endpoint` (str or None), `host_port` (int or None), `params`, `metadata` (dict), `labels` (list of str),
-            `created_at` and `updated_at` (str, RFC 3339).
+            `endpoint` (str or None), `host_port` (int or None), `status_reason` (str or None), `exit_code` (int or
+            None), `ended_at` (str or None), `params`, `metadata` (dict), `labels` (list of str), `created_at` and
+            `updated_at` (str, RFC 3339).
 
         Raises:
             ResponseDecodeError: If the pages cannot be right: one has no results, they lead in a circle, or their rows
@@ -234,9 +350,21 @@ class ContainerClientMixin(BaseClient):
         """
         self._send(_operations.delete_container(container_id))
 
+    def health_check(self) -> Health:
+        """Ask how the agent is.
+
+        Operation `health_check` of the contract.
+
+        Returns:
+            `status` (str): `ok`, or `degraded` while something that the agent needs does not answer; and, where the
+            agent says so, its `version` (str), and its `engine` and `database`, each of which has `name` (str),
+            `status` (str, `ok` or `unavailable`) and `detail` (str or None).
+        """
+        return self._send(_operations.health_check())
+
 
 class AsyncContainerClientMixin(AsyncBaseClient):
-    """Starts, lists and removes the Docker containers of an agent's host, and manages the agent's records of them.
+    """Runs, watches and removes the Docker containers of an agent's host, and manages the agent's records of them.
 
     What the agent sent is what comes back: plain dictionaries and lists, with whatever fields and values a newer agent
     adds. Their types name the fields that the contract knows.
@@ -257,8 +385,8 @@ class AsyncContainerClientMixin(AsyncBaseClient):
         Returns:
             The containers. Each has `id` and `docker_id` (str, Docker's id), `status` (str) and `running` (bool), and,
             where the agent knows them, `name`, `image`, `endpoint` (the URL on which its program answers),
-            `plugin_release` (str or None), `labels` (list of str), `created_at` (str, RFC 3339) and `record_id` (int
-            or None).
+            `plugin_release` (str or None), `labels` (list of str), `created_at` (str, RFC 3339), `record_id` (int or
+            None) and `exit_code` (int or None, negative for a signal).
         """
         return await self._send(_operations.list_docker_containers())
 
@@ -312,6 +440,57 @@ class AsyncContainerClientMixin(AsyncBaseClient):
         """
         return await self._send(_operations.create_docker_container(plugin_release, params, envs, metadata, labels))
 
+    async def stop_docker_container(self, container_id: str) -> DockerContainer:
+        """Stop a Docker container, which stays and can be started again. Its record gets the status `stopped`.
+
+        The agent asks the container's program to end, kills it if that takes too long, and answers when it has ended.
+        A container that does not run is left as it is. The client waits for the answer for its read timeout, 10 s by
+        default; where programs take longer to end, a copy waits longer: `client.with_options(timeout={"read": 60})`.
+
+        What may have been done is not sent again, as of any POST; to call this again does no harm.
+
+        Operation `stop_docker_container` of the contract.
+
+        Args:
+            container_id: Docker's id of the container, whole or its first 12 digits.
+
+        Returns:
+            The container, with the keys that `list_docker_containers` describes.
+
+        Raises:
+            NotFoundError: If there is no such container.
+            ConflictError: If it is being removed.
+            ClientResponseIncompleteError: If the answer was lost. The container may have been stopped.
+            ClientTimeoutError: If no answer came in time. The container may have been stopped, or be soon.
+        """
+        return await self._send(_operations.stop_docker_container(container_id))
+
+    async def start_docker_container(self, container_id: str) -> DockerContainer:
+        """Start a Docker container that was stopped or has ended.
+
+        The answer comes when the container runs, which may take as long as when it was created. The client waits for
+        it for its `create_timeout`, not for the read timeout of other calls. A container that runs is left as it is.
+
+        What may have been done is not sent again, as of any POST; to call this again does no harm.
+
+        Operation `start_docker_container` of the contract.
+
+        Args:
+            container_id: Docker's id of the container, whole or its first 12 digits.
+
+        Returns:
+            The container, with the keys that `list_docker_containers` describes. Its endpoint may be another than
+            before.
+
+        Raises:
+            NotFoundError: If there is no such container.
+            ConflictError: If it is being removed.
+            ValidationError: If its program could not be started; `detail` says why.
+            ClientResponseIncompleteError: If the answer was lost. The container may have been started.
+            ClientTimeoutError: If no answer came in time. The container may have been started, or be soon.
+        """
+        return await self._send(_operations.start_docker_container(container_id))
+
     async def delete_docker_container(self, container_id: str) -> None:
         """Stop and remove a Docker container. Its record stays, with the status `deleted`.
 
@@ -324,6 +503,68 @@ class AsyncContainerClientMixin(AsyncBaseClient):
             NotFoundError: If there is no such container.
         """
         await self._send(_operations.delete_docker_container(container_id))
+
+    async def get_docker_container_logs(self, container_id: str, *, tail: int | None = None) -> str:
+        """Get what a Docker container's program has written to standard output and standard error.
+
+        Operation `get_docker_container_logs` of the contract.
+
+        Args:
+            container_id: Docker's id of the container, whole or its first 12 digits.
+            tail: How many lines to get, from the end. Without it, all that the agent keeps.
+
+        Returns:
+            The text, which is empty where nothing was written. Bytes that are no text are replaced by U+FFFD.
+
+        Raises:
+            NotFoundError: If there is no such container.
+            ResponseDecodeError: If a page of HTML came, as a gateway gives to sign in, or JSON that is no string.
+        """
+        return await self._send(_operations.get_docker_container_logs(container_id, tail))
+
+    async def wait_for_container(
+        self, container_id: str, status: str = "running", *, timeout: float = 300.0, poll_interval: float = 1.0
+    ) -> DockerContainer:
+        """Wait until a Docker container has a status.
+
+        Asks for the container again and again. What is not known to be an end, as a status that a newer agent adds, is
+        waited through. An error of one of the calls, all retries of which have failed, ends the wait. So does closing
+        the client.
+
+        Operation `get_docker_container` of the contract.
+
+        Args:
+            container_id: Docker's id of the container, whole or its first 12 digits.
+            status: The status to wait for.
+            timeout: How long to wait at the most, in seconds.
+            poll_interval: How long to leave the container alone between two calls, in seconds; up to a quarter more
+                is added by chance. Where the next call would come after the `timeout`, the wait ends at once.
+
+        Returns:
+            The container, with the keys that `list_docker_containers` describes.
+
+        Raises:
+            ContainerEndedError: If the container has ended otherwise: it is `exited`, `dead`, `failed`, `stopped`,
+                `removing`, `deleting` or `deleted`, and that is not what was waited for. The error has `container`.
+            ClientTimeoutError: If it did not get the status in time.
+            NotFoundError: If there is no such container, or no more.
+        """
+        request = _operations.get_docker_container(container_id)
+        wait = Wait.first(request, self.base_url, container_id, status, timeout, poll_interval, self._monotonic())
+        waits = self._connections.waits
+        while True:
+            seconds = wait.seconds_to_look(self._settings.deadline_of(starts=False), self._monotonic())
+            try:
+                container = await self.with_options(deadline=seconds).get_docker_container(container_id)
+            except ClientTimeoutError as error:
+                raise wait.timed_out(self._monotonic()) from error
+            step = wait.after(container, self._moment(closed=waits.closed))
+            if isinstance(step, Return):
+                return container
+            wait = step.wait
+            await self._sleep(step.pause)
+            if waits.closed:
+                raise wait.interrupted()
 
     @overload
     async def list_containers(
@@ -358,8 +599,9 @@ class AsyncContainerClientMixin(AsyncBaseClient):
             `next` and `previous` (str or None, URLs). With `list_all`, the records of all pages and their number.
 
             A record has `id` (int), `plugin_release` and `status` (str), and, where the agent knows them, `docker_id`,
-            `endpoint` (str or None), `host_port` (int or None), `params`, `metadata` (dict), `labels` (list of str),
-            `created_at` and `updated_at` (str, RFC 3339).
+            `endpoint` (str or None), `host_port` (int or None), `status_reason` (str or None), `exit_code` (int or
+            None), `ended_at` (str or None), `params`, `metadata` (dict), `labels` (list of str), `created_at` and
+            `updated_at` (str, RFC 3339).
 
         Raises:
             ResponseDecodeError: If the pages cannot be right: one has no results, they lead in a circle, or their rows
@@ -457,6 +699,18 @@ class AsyncContainerClientMixin(AsyncBaseClient):
             NotFoundError: If there is no such record.
         """
         await self._send(_operations.delete_container(container_id))
+
+    async def health_check(self) -> Health:
+        """Ask how the agent is.
+
+        Operation `health_check` of the contract.
+
+        Returns:
+            `status` (str): `ok`, or `degraded` while something that the agent needs does not answer; and, where the
+            agent says so, its `version` (str), and its `engine` and `database`, each of which has `name` (str),
+            `status` (str, `ok` or `unavailable`) and `detail` (str or None).
+        """
+        return await self._send(_operations.health_check())
 
 
 def _located(error: ClientError, walk: _pages.Walk, base_url: str) -> ClientError:
