@@ -43,6 +43,8 @@ def test_the_readmes_programs_print_what_a_reader_would_expect(monkeypatch: pyte
     assert "was answered 404 Not Found: " in printed
     assert "my_plugin@1.0.0" in printed
     assert "container_id must be a Docker container id, not '..'" in printed
+    assert "\nok\nexited\nrunning\n" in printed
+    assert "my_plugin listens on " in printed
     assert re.search(r"http://127\.0\.0\.1:\d+\n$", printed)
 
 

@@ -78,6 +78,12 @@ def test_every_example_runs_against_a_local_agent(
         docker_id = ran["create_container.py"].removeprefix("Container ID: ").strip()
         ran["list_containers.py"] = run("list_containers.py")
         ran["get_container.py"] = run("get_container.py", docker_id)
+        ran["get_container_logs.py"] = run("get_container_logs.py", docker_id)
+        ran["stop_container.py"] = run("stop_container.py", docker_id)
+        ran["wait_for_container.py"] = run("wait_for_container.py", docker_id, "running")
+        ran["start_container.py"] = run("start_container.py", docker_id)
+        waited = run("wait_for_container.py", docker_id, "running")
+        ran["health_check.py"] = run("health_check.py")
         ran["list_db_containers.py"] = run("list_db_containers.py")
         ran["get_db_container.py"] = run("get_db_container.py", "1")
         ran["update_container.py"] = run("update_container.py", "1", "stopped")
@@ -90,6 +96,11 @@ def test_every_example_runs_against_a_local_agent(
         "create_container.py": f"Container ID: {docker_id}\n",
         "list_containers.py": f"Container: {docker_id} - running\n",
         "get_container.py": "Status: running\n",
+        "get_container_logs.py": ran["get_container_logs.py"],
+        "stop_container.py": "Status: exited\n",
+        "wait_for_container.py": "Ended: exited\n",
+        "start_container.py": "Status: running\n",
+        "health_check.py": "Agent: ok\n",
         "list_db_containers.py": "Record 1: my_plugin@1.0.0 - running\nTotal: 1\n",
         "get_db_container.py": "Record 1: my_plugin@1.0.0 - running\n",
         "update_container.py": "Record 1: stopped\n",
@@ -97,6 +108,8 @@ def test_every_example_runs_against_a_local_agent(
         "delete_db_container.py": "",
         "agent_client.py": "Running: True\n",
     }
+    assert ran["get_container_logs.py"].startswith("my_plugin listens on ")
+    assert waited == "Status: running\n"
     assert after == ""
     scripts = {path.name for path in (ROOT / "examples").glob("*.py")} - {"demo.py"}
     assert scripts == ran.keys()
