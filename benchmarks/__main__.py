@@ -8,12 +8,13 @@ import time
 import traceback
 from pathlib import Path
 
-from benchmarks import calls, concurrency, flow, imports, install, memory, pages, profile, report
+from benchmarks import calls, concurrency, flow, imports, install, load, memory, pages, profile, report
 from benchmarks.environments import UnavailableError, machine, published
 from benchmarks.report import Found, Row
 
 _BENCHMARKS = {
-    one.__name__.rpartition(".")[2]: one for one in (calls, pages, imports, install, concurrency, memory, flow, profile)
+    one.__name__.rpartition(".")[2]: one
+    for one in (calls, pages, imports, install, concurrency, memory, flow, load, profile)
 }
 
 
