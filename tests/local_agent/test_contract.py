@@ -210,6 +210,10 @@ def test_answers_are_checked(contract: Contract) -> None:
     (missing,) = contract.response_errors(get, 200, {"content-type": JSON}, b"")
     assert "Missing response data" in missing
     assert contract.response_errors(operation(contract, "delete_container"), 204, {}, b"") == []
+    logs = operation(contract, "get_docker_container_logs")
+    assert contract.response_errors(logs, 200, {"content-type": "text/plain; charset=utf-8"}, b"") == []
+    assert contract.response_errors(logs, 200, {"content-type": "text/plain; charset=utf-8"}, b"ready\n") == []
+    assert contract.response_errors(logs, 200, {"content-type": "text/html"}, b"ready\n") != []
 
 
 def changed(tmp_path: Path, text: str) -> Path:
