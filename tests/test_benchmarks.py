@@ -55,7 +55,9 @@ def test_a_ratio_is_taken_round_by_round_and_the_median_counts() -> None:
 def test_the_command_line_says_what_there_is_and_refuses_what_there_is_not() -> None:
     command = [sys.executable, "-m", "benchmarks"]
     told = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {"calls", "pages", "imports", "install", "concurrency", "memory", "flow", "load", "profile"} <= set(told.split())
+    assert {"calls", "pages", "imports", "install", "concurrency", "memory", "flow", "load", "profile"} <= set(
+        told.split()
+    )
     refused = subprocess.run([*command, "speed"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert refused.returncode == 2
     assert "there is no benchmark speed: there is calls, " in refused.stderr

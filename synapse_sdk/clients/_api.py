@@ -141,6 +141,6 @@ def _owned_by(owner: BaseClient | AsyncBaseClient) -> SharedApi:
 
 def _with_timeouts(request: httpx.Request, settings: Settings, stop: Stop | None = None) -> httpx.Request:
     path = str(request.url).removeprefix(settings.base_url).partition("?")[0]
-    waits = timeouts_from_now(settings, starts=_operations.starts(request.method, path), stop=stop)
+    waits = timeouts_from_now(settings, lasts=_operations.lasts(request.method, path), stop=stop)
     request.extensions = {**request.extensions, "timeout": waits}
     return request

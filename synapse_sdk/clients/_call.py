@@ -145,7 +145,7 @@ class Call:
             settings: How the agent is reached.
             now: The monotonic time, in seconds.
         """
-        seconds = settings.deadline_of(starts=request.starts)
+        seconds = settings.deadline_of(lasts=request.lasts)
         query = f"?{httpx.QueryParams(request.query)}" if request.query else ""
         return cls(
             request=request,

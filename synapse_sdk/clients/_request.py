@@ -30,7 +30,7 @@ class Request(Generic[T_co]):
         shape: What the answer must be.
         query: The query's parameters.
         body: What is sent as JSON.
-        starts: Whether the agent may be silent for minutes while it builds or starts a container.
+        lasts: Whether the agent may be silent for minutes while it builds, starts or stops a container.
     """
 
     operation: str
@@ -39,17 +39,17 @@ class Request(Generic[T_co]):
     shape: Shape
     query: dict[str, Any] | None = None
     body: Any = field(default=None, repr=False)
-    starts: bool = False
+    lasts: bool = False
 
 
-def request_from(operation: str, shape: Shape, kwargs: dict[str, Any], *, starts: bool = False) -> Request[Any]:
+def request_from(operation: str, shape: Shape, kwargs: dict[str, Any], *, lasts: bool = False) -> Request[Any]:
     """Return the request that a generated operation's `_get_kwargs` describes.
 
     Args:
         operation: The operation's name, which is also its generated module's.
         shape: What the answer must be.
         kwargs: What `_get_kwargs` returned: keyword arguments of `httpx.Client.request`.
-        starts: Whether the agent may be silent for minutes.
+        lasts: Whether the agent may be silent for minutes.
     """
     return Request(
         operation=operation.rpartition(".")[2],
@@ -58,5 +58,5 @@ def request_from(operation: str, shape: Shape, kwargs: dict[str, Any], *, starts
         shape=shape,
         query=kwargs.get("params"),
         body=kwargs.get("json"),
-        starts=starts,
+        lasts=lasts,
     )

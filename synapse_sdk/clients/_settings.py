@@ -65,9 +65,10 @@ class Settings:
         credentials: The headers that prove who asks. They never leave for another origin.
         headers: The headers of every request, which may be secret too.
         timeout: How long to wait for one step of a call.
-        create_timeout: How long to wait for the answer while a container is built or started, in seconds.
+        create_timeout: How long to wait for the answer while a container is built, started or stopped, in
+            seconds.
         deadline: How long a call may take, retries and all, in seconds. None is the default, which is longer while
-            a container is built or started.
+            a container is built, started or stopped.
         retries: How often a call may be tried again.
         page_concurrency: How many pages are fetched at a time where all are.
         json_headers: The headers of requests with a body.
@@ -92,15 +93,15 @@ class Settings:
         """How many pages are asked for before their turn."""
         return 0 if self.page_concurrency == 1 else self.page_concurrency
 
-    def timeout_of(self, *, starts: bool) -> Timeout:
+    def timeout_of(self, *, lasts: bool) -> Timeout:
         """Return how long to wait for one step of a call."""
-        return evolve(self.timeout, read=self.create_timeout) if starts else self.timeout
+        return evolve(self.timeout, read=self.create_timeout) if lasts else self.timeout
 
-    def deadline_of(self, *, starts: bool) -> float:
+    def deadline_of(self, *, lasts: bool) -> float:
         """Return how long a call may take."""
         if self.deadline is not None:
             return self.deadline
-        return max(CREATE_DEADLINE, self.create_timeout) if starts else max(DEADLINE, self.timeout.read)
+        return max(CREATE_DEADLINE, self.create_timeout) if lasts else max(DEADLINE, self.timeout.read)
 
     def changed(
         self,

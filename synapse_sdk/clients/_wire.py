@@ -26,7 +26,7 @@ HTTPCORE_ERRORS = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.Pr
 
 def wire_request(call: Call, settings: Settings, now: float, stop: Stop | None = None) -> httpx.Request:
     """Return what goes over the wire for an attempt, without the credentials."""
-    waits = timeouts(settings, call.deadline, now, starts=call.request.starts, stop=stop)
+    waits = timeouts(settings, call.deadline, now, lasts=call.request.lasts, stop=stop)
     body = call.request.body
     return httpx.Request(
         call.request.method,
@@ -38,18 +38,18 @@ def wire_request(call: Call, settings: Settings, now: float, stop: Stop | None =
 
 
 def timeouts(
-    settings: Settings, deadline: float, now: float, *, starts: bool, stop: Stop | None = None
+    settings: Settings, deadline: float, now: float, *, lasts: bool, stop: Stop | None = None
 ) -> dict[str, float]:
     """Return the timeouts of a request, none of which goes beyond the deadline."""
-    timeout = settings.timeout_of(starts=starts)
+    timeout = settings.timeout_of(lasts=lasts)
     steps = {"connect": timeout.connect, "read": timeout.read, "write": timeout.write, "pool": timeout.pool}
     return {name: Until.of(seconds, deadline, now, stop) for name, seconds in steps.items()}
 
 
-def timeouts_from_now(settings: Settings, *, starts: bool, stop: Stop | None = None) -> dict[str, float]:
+def timeouts_from_now(settings: Settings, *, lasts: bool, stop: Stop | None = None) -> dict[str, float]:
     """Return the timeouts of a request whose deadline begins now."""
     now = time.monotonic()
-    return timeouts(settings, now + settings.deadline_of(starts=starts), now, starts=starts, stop=stop)
+    return timeouts(settings, now + settings.deadline_of(lasts=lasts), now, lasts=lasts, stop=stop)
 
 
 def seconds_left(request: httpx.Request) -> float:

@@ -74,9 +74,8 @@ class _Client:
 
         Args:
             timeout: How long to wait for one step of a call, in seconds, as for the client itself.
-            deadline: How long a call may take, retries and all, in seconds; one that starts a container too.
-            create_timeout: How long to wait for `create_docker_container` and `start_docker_container` to answer, in
-                seconds.
+            deadline: How long a call may take, retries and all, in seconds; one that waits for a container too.
+            create_timeout: How long to wait for an answer while a container is created, started or stopped, in seconds.
             retries: How often a call may be tried again.
             page_concurrency: How many pages are fetched at a time where all are.
             headers: Headers on top of those that this client sends.

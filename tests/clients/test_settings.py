@@ -203,10 +203,10 @@ def test_a_timeout_that_cannot_be_right_is_refused(
 def test_what_starts_a_container_waits_ten_minutes_unless_told_otherwise_and_never_less_than_other_calls(
     connect: Connect,
 ) -> None:
-    assert settings().timeout_of(starts=True).read == 600
-    assert settings().timeout_of(starts=False).read == 10
-    assert settings(timeout=900).timeout_of(starts=True).read == 900
-    assert settings(create_timeout=20).timeout_of(starts=True).read == 20
+    assert settings().timeout_of(lasts=True).read == 600
+    assert settings().timeout_of(lasts=False).read == 10
+    assert settings(timeout=900).timeout_of(lasts=True).read == 900
+    assert settings(create_timeout=20).timeout_of(lasts=True).read == 20
     with pytest.raises(ValueError, match="create_timeout must be a number of seconds above 0"):
         connect(URL, create_timeout=0)
 

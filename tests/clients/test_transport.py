@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from synapse_agent_api.api.containers import list_containers
+from synapse_agent_api.api.containers import list_containers, update_container
 from synapse_agent_api.api.docker_containers import (
     create_docker_container,
     get_docker_container,
@@ -24,6 +24,7 @@ from synapse_agent_api.models import (
     CreateDockerContainerRequest,
     DockerContainer,
     ErrorBody,
+    UpdateContainerRequest,
 )
 from werkzeug import Request, Response
 
@@ -97,7 +98,7 @@ def test_the_generated_client_waits_as_the_client_does_that_it_is_part_of(connec
 
 
 @pytest.mark.parametrize("prefix", ["", "/agent-7", "/a%20b/containers/docker"])
-def test_the_generated_client_waits_longer_for_what_starts_a_container_and_for_nothing_else(
+def test_the_generated_client_waits_longer_for_what_starts_or_stops_a_container_and_for_nothing_else(
     connect: Connect, silent_url: str, prefix: str
 ) -> None:
     with connect(silent_url + prefix, timeout={"read": 0.2}, create_timeout=0.7, deadline=30) as client:
@@ -108,27 +109,32 @@ def test_the_generated_client_waits_longer_for_what_starts_a_container_and_for_n
         with pytest.raises(httpx.ReadTimeout):
             generated(stop_docker_container, client, "a/b?c")
         stopped = time.monotonic()
-    assert 0.2 <= stopped - started < 0.7 <= started - began < 5
+        with pytest.raises(httpx.ReadTimeout):
+            generated(update_container, client, 1, body=UpdateContainerRequest("stopped"))
+        updated = time.monotonic()
+    assert 0.2 <= updated - stopped < 0.7
+    assert 0.7 <= started - began < 5
+    assert 0.7 <= stopped - started < 5
 
 
 @pytest.mark.parametrize(
-    ("asked", "starts"),
+    ("asked", "lasts"),
     [
         (_operations.create_docker_container("a@1", None, None, None, None), True),
         (_operations.start_docker_container("abc"), True),
         (_operations.start_docker_container("../a?b"), True),
-        (_operations.stop_docker_container("start"), False),
+        (_operations.stop_docker_container("start"), True),
         (_operations.get_docker_container("start"), False),
         (_operations.list_docker_containers(), False),
         (_operations.update_container(1, "running"), False),
     ],
     ids=lambda value: getattr(value, "operation", None),
 )
-def test_what_starts_a_container_is_told_by_method_and_path(asked: _request.Request[Any], starts: bool) -> None:
-    assert asked.starts is starts
-    assert _operations.starts(asked.method, asked.path) is starts
-    assert not _operations.starts(asked.method, f"/x{asked.path}")
-    assert not _operations.starts(asked.method, f"{asked.path}x/y")
+def test_what_may_last_is_told_by_method_and_path(asked: _request.Request[Any], lasts: bool) -> None:
+    assert asked.lasts is lasts
+    assert _operations.lasts(asked.method, asked.path) is lasts
+    assert not _operations.lasts(asked.method, f"/x{asked.path}")
+    assert not _operations.lasts(asked.method, f"{asked.path}x/y")
 
 
 def test_the_deadline_holds_for_the_generated_client_however_slowly_an_answer_comes(connect: Connect) -> None:

@@ -32,10 +32,10 @@ class AgentClient(ContainerClientMixin):
         tenant: The tenant, on deployments with several.
         timeout: How long to wait for one step of a call, in seconds: a number for every step, or a dictionary with
             `connect` (3 by default), `read` (10), `write` (10) and `pool` (10, for a connection to be free).
-        create_timeout: How long to wait for `create_docker_container` and `start_docker_container` to answer, in
-            seconds. By default 600, or the read timeout where that is longer.
-        deadline: How long a call may take, retries and all, in seconds; one that is given holds for those two calls
-            too. By default 60, and 900 for those two, or the read timeout where that is longer.
+        create_timeout: How long to wait for an answer while a container is created, started or stopped, in seconds.
+            By default 600, or the read timeout where that is longer.
+        deadline: How long a call may take, retries and all, in seconds; one that is given holds for those three
+            too. By default 60, and 900 for those three, or the read timeout where that is longer.
         retries: How often a call is tried again where that does no harm; see `synapse_sdk.exceptions`.
         page_concurrency: How many pages to fetch at a time where `list_containers` fetches all, they are numbered, and
             their rows are counted. With 1 they are fetched one after the other, as those of other lists always are.

@@ -66,7 +66,7 @@ def create_docker_container(
         ),
         labels=_optional("labels", labels, _arguments.string_list, list),
     )
-    return request_from(operation.__name__, Shape.OBJECT, operation._get_kwargs(body=body), starts=True)
+    return request_from(operation.__name__, Shape.OBJECT, operation._get_kwargs(body=body), lasts=True)
 
 
 def stop_docker_container(container_id: str) -> Request[DockerContainer]:
@@ -74,7 +74,7 @@ def stop_docker_container(container_id: str) -> Request[DockerContainer]:
     from synapse_agent_api.api.docker_containers import stop_docker_container as operation
 
     kwargs = operation._get_kwargs(_arguments.docker_id("container_id", container_id))
-    return request_from(operation.__name__, Shape.OBJECT, kwargs)
+    return request_from(operation.__name__, Shape.OBJECT, kwargs, lasts=True)
 
 
 def start_docker_container(container_id: str) -> Request[DockerContainer]:
@@ -82,7 +82,7 @@ def start_docker_container(container_id: str) -> Request[DockerContainer]:
     from synapse_agent_api.api.docker_containers import start_docker_container as operation
 
     kwargs = operation._get_kwargs(_arguments.docker_id("container_id", container_id))
-    return request_from(operation.__name__, Shape.OBJECT, kwargs, starts=True)
+    return request_from(operation.__name__, Shape.OBJECT, kwargs, lasts=True)
 
 
 def get_docker_container_logs(container_id: str, tail: int | None) -> Request[str]:
@@ -145,15 +145,16 @@ def health_check() -> Request[Health]:
     return request_from(operation.__name__, Shape.OBJECT, operation._get_kwargs())
 
 
-def starts(method: str, path: str) -> bool:
-    """Return whether a request, told by its method and its path below the base URL, is one that starts a container."""
-    return _starting().fullmatch(f"{method} {path}") is not None
+def lasts(method: str, path: str) -> bool:
+    """Return whether the agent may be silent for long, from a request's method and its path below the base URL."""
+    return _lasting().fullmatch(f"{method} {path}") is not None
 
 
 @cache
-def _starting() -> re.Pattern[str]:
-    requests = [create_docker_container("a@1", None, None, None, None), start_docker_container(_ANY_ID)]
-    lines = [re.escape(f"{request.method} {request.path}") for request in requests if request.starts]
+def _lasting() -> re.Pattern[str]:
+    create = create_docker_container("a@1", None, None, None, None)
+    requests = [create, start_docker_container(_ANY_ID), stop_docker_container(_ANY_ID)]
+    lines = [re.escape(f"{request.method} {request.path}") for request in requests]
     return re.compile("|".join(lines).replace(_ANY_ID, "[^/]+"))
 
 

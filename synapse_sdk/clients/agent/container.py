@@ -100,8 +100,7 @@ class ContainerClientMixin(BaseClient):
         """Stop a Docker container, which stays and can be started again. Its record gets the status `stopped`.
 
         The agent asks the container's program to end, kills it if that takes too long, and answers when it has ended.
-        A container that does not run is left as it is. The client waits for the answer for its read timeout, 10 s by
-        default; where programs take longer to end, a copy waits longer: `client.with_options(timeout={"read": 60})`.
+        A container that does not run is left as it is. The client waits for the answer for its `create_timeout`.
 
         What may have been done is not sent again, as of any POST; to call this again does no harm.
 
@@ -209,7 +208,7 @@ class ContainerClientMixin(BaseClient):
         wait = Wait.first(request, self.base_url, container_id, status, timeout, poll_interval, self._monotonic())
         closed = self._connections.closed
         while True:
-            seconds = wait.seconds_to_look(self._settings.deadline_of(starts=False), self._monotonic())
+            seconds = wait.seconds_to_look(self._settings.deadline_of(lasts=False), self._monotonic())
             try:
                 container = self.with_options(deadline=seconds).get_docker_container(container_id)
             except ClientTimeoutError as error:
@@ -444,8 +443,7 @@ class AsyncContainerClientMixin(AsyncBaseClient):
         """Stop a Docker container, which stays and can be started again. Its record gets the status `stopped`.
 
         The agent asks the container's program to end, kills it if that takes too long, and answers when it has ended.
-        A container that does not run is left as it is. The client waits for the answer for its read timeout, 10 s by
-        default; where programs take longer to end, a copy waits longer: `client.with_options(timeout={"read": 60})`.
+        A container that does not run is left as it is. The client waits for the answer for its `create_timeout`.
 
         What may have been done is not sent again, as of any POST; to call this again does no harm.
 
@@ -553,7 +551,7 @@ class AsyncContainerClientMixin(AsyncBaseClient):
         wait = Wait.first(request, self.base_url, container_id, status, timeout, poll_interval, self._monotonic())
         waits = self._connections.waits
         while True:
-            seconds = wait.seconds_to_look(self._settings.deadline_of(starts=False), self._monotonic())
+            seconds = wait.seconds_to_look(self._settings.deadline_of(lasts=False), self._monotonic())
             try:
                 container = await self.with_options(deadline=seconds).get_docker_container(container_id)
             except ClientTimeoutError as error:
