@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-docker test-postgres test-others bench check format generate check-generated lock clean
+.PHONY: help demo test test-docker test-postgres test-browser test-others bench check format generate check-generated lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -39,6 +39,13 @@ test-postgres: $(VENV)/installed-dev  ## run the tests that need PostgreSQL, on 
 
 test-docker: $(VENV)/installed-dev  ## run the tests that need a Docker Engine, on one of their own
 	scripts/with-dockerd --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m docker
+
+$(VENV)/installed-browser: $(VENV)/installed-dev
+	$(PIP) install --constraint constraints.txt --group browser
+	@touch $@
+
+test-browser: $(VENV)/installed-browser  ## try the agent's page in Chromium; a picture of it goes to build/docs-page.png
+	@SYNAPSE_TEST_CHROMIUM=$$(scripts/chromium --install) || exit; export SYNAPSE_TEST_CHROMIUM; $(BIN)/pytest -m browser tests/local_agent
 
 test-others:  ## run every test on each other Python from 3.11 on that this machine has
 	@own=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \

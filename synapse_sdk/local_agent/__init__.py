@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalAgent"]
 
-_EXTRA = frozenset({"openapi_core", "sqlalchemy", "starlette", "uvicorn", "yaml"})
+_EXTRA = frozenset({"openapi_core", "sqlalchemy", "starlette", "swagger_ui_bundle", "uvicorn", "yaml"})
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from synapse_sdk.local_agent import jsontext
+from synapse_sdk.local_agent import jsontext, page
 from synapse_sdk.local_agent.contract import JSON, Call, Contract, ContractError, Operation, RawRequest
 from synapse_sdk.local_agent.errors import (
     AgentError,
@@ -52,7 +52,7 @@ def bind(operations: Iterable[Operation], handlers: object) -> dict[str, Handler
 
 
 class App:
-    """An ASGI application that serves a contract.
+    """An ASGI application that serves a contract, and the page that shows it.
 
     Args:
         contract: The contract.
@@ -82,7 +82,11 @@ class App:
         for operation in contract.operations:
             paths.setdefault(operation.path, {})[operation.method] = operation
         self._router = Router(
-            [Route(path, _Endpoint(self, methods)) for path, methods in paths.items()],
+            # The contract's paths come first: what it says counts, should it have one of the page's.
+            [
+                *(Route(path, _Endpoint(self, methods)) for path, methods in paths.items()),
+                *page.routes(contract.document),
+            ],
             redirect_slashes=False,
             default=_Endpoint(self, {}),
         )

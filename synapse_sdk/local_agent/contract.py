@@ -153,11 +153,16 @@ class Contract:
     Args:
         document: The document, decoded.
 
+    Attributes:
+        document: The document.
+        operations: Its operations.
+
     Raises:
         ContractError: If it cannot be served.
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
         self._spec = SchemaPath.from_dict(dict(document))
         self.operations = tuple(_operations(self._spec))
         if not self.operations:
