@@ -67,6 +67,7 @@ check: $(VENV)/installed-dev check-generated  ## lint, types, the contract, the 
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/openapi-spec-validator openapi/agent.yaml
+	scripts/node-tool redocly lint --config openapi/redocly.yaml openapi/agent.yaml
 
 format: $(VENV)/installed-dev  ## lay the code out
 	$(BIN)/ruff check --fix
@@ -82,4 +83,4 @@ lock: $(VENV)/installed-dev  ## pin what is installed now, for every later insta
 	$(PIP) freeze --exclude-editable | grep -v '^pip==' > constraints.txt
 
 clean:  ## remove what make made, but for generated/
-	rm -rf .venv .venv-* build dist .coverage .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* build dist .coverage .mypy_cache .pytest_cache .ruff_cache tools/node_modules

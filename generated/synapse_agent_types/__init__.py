@@ -225,9 +225,9 @@ class FieldError(TypedDict):
     """
     What is wrong, for people.
     """
-    input: NotRequired[Any | None]
+    input: NotRequired[Any]
     """
-    What was sent there.
+    What was sent there, of whatever type; null where it is left out.
     """
 
 

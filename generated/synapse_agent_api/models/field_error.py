@@ -19,7 +19,7 @@ class FieldError:
         type_ (str): The kind of error, for programs.
         loc (list[int | str]): Where it is, from the part of the request (`body`, `query`, `path`) inwards.
         msg (str): What is wrong, for people.
-        input_ (Any | Unset): What was sent there.
+        input_ (Any | Unset): What was sent there, of whatever type; null where it is left out.
     """
 
     type_: str
