@@ -155,7 +155,7 @@ class Records:
         """
         now = utc_now()
         with self._writing() as connection:
-            values = {"created_at": now, "updated_at": now, **fields}
+            values = {"created_at": now, "updated_at": now, **_storable(fields)}
             key = connection.execute(_containers.insert().values(values)).inserted_primary_key
             record_id = int(key[0]) if key else 0
             if labels:
@@ -395,4 +395,9 @@ def _all(
 def _write(connection: Connection, record: Record, values: Mapping[str, Any]) -> None:
     if values:
         change = _containers.update().where(_containers.c.id == record.id)
-        connection.execute(change.values({**values, "updated_at": utc_now()}))
+        connection.execute(change.values({**_storable(values), "updated_at": utc_now()}))
+
+
+def _storable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace NUL characters, which PostgreSQL has in no text, and a program may have written into a reason."""
+    return {name: value.replace("\0", "\ufffd") if isinstance(value, str) else value for name, value in values.items()}

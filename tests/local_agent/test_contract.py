@@ -41,7 +41,7 @@ def create(contract: Contract, body: bytes, content_type: str = JSON) -> list[tu
 
 
 def test_every_operation_of_the_contract_has_a_handler(contract: Contract) -> None:
-    assert len(contract.operations) == 8
+    assert len(contract.operations) == 12
     for each in contract.operations:
         assert callable(getattr(Handlers, each.id))
 

@@ -209,7 +209,7 @@ def test_without_its_driver_the_agent_says_what_to_install(tmp_path: Path) -> No
 import sys
 sys.modules["psycopg"] = None
 from synapse_sdk.local_agent.command_line import main
-main(["--plugins", sys.argv[1], "--port", "0", "--database", "postgresql+psycopg://localhost/x"])
+main(["--plugins", sys.argv[1], "--port", "0", "--engine", "process", "--database", "postgresql+psycopg://localhost/x"])
 """
     done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=False)
     assert done.returncode == 2

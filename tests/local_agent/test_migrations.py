@@ -192,7 +192,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(
     with pytest.raises(migrations.NewerSchemaError, match=said):
         Records(url)
     with pytest.raises(SystemExit) as caught:
-        main(["--plugins", str(plugins), "--port", "0", "--database", url])
+        main(["--plugins", str(plugins), "--port", "0", "--engine", "process", "--database", url])
     assert caught.value.code == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("synapse-local-agent: error: the agent cannot start: The database is at revision 0999, ")

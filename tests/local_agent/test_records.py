@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from synapse_sdk.local_agent import lifecycle, owner, records
-from synapse_sdk.local_agent.engines import Container
+from synapse_sdk.local_agent.engines import Container, ProcessEngine
 from synapse_sdk.local_agent.errors import InvalidError, NotFoundError
 from synapse_sdk.local_agent.handlers import Handlers
 from synapse_sdk.local_agent.records import Record, Records
+from synapse_sdk.local_agent.releases import Releases
 from tests.local_agent.support import Api, errors_of, make_release, wait_until
 
 
@@ -124,6 +125,12 @@ def test_texts_are_kept_and_found_whatever_their_length_and_their_characters(sto
     for text, record_id in made.items():
         assert (store.get(record_id).status, store.get(record_id).labels) == (text, [text])
         assert found(store, ("status", text)) == found(store, ("label", text)) == [record_id]
+
+
+def test_what_a_program_wrote_is_kept_whatever_it_is(store: Records) -> None:
+    wrote = make(store, status_reason="ended with code 1: \0\x7fELF")
+    assert wrote.status_reason == "ended with code 1: \ufffd\x7fELF"
+    assert store.change(wrote.id, lambda _: {"status_reason": "\0"}).status_reason == "\ufffd"
 
 
 def test_json_is_read_as_it_was_written(store: Records) -> None:
@@ -367,11 +374,14 @@ def container(**fields: Any) -> Container:
     return Container(**{**given, "endpoint": "http://y", "host_port": 2, **fields})
 
 
+RUNS = {"endpoint": "http://y", "host_port": 2, "status_reason": None, "exit_code": None, "ended_at": None}
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        ("starting", {"endpoint": "http://y", "host_port": 2, "status": "running"}),
-        ("mine", {"endpoint": "http://y", "host_port": 2}),
+        ("starting", {**RUNS, "status": "running"}),
+        ("mine", RUNS),
         ("exited", {}),
         ("deleting", {}),
         ("deleted", {}),
@@ -383,7 +393,7 @@ def test_a_record_follows_a_start_unless_more_has_happened(status: str, expected
 
 @pytest.mark.parametrize("status", ["deleting", "deleted"])
 def test_an_end_that_was_asked_for_is_no_exit(status: str) -> None:
-    assert lifecycle.ended(record(status=status), container(exit_code=0)) == {}
+    assert lifecycle.seen(record(status=status), container(running=False, exit_code=0)) == {}
 
 
 def test_a_deleted_container_is_not_removed_again() -> None:
@@ -435,14 +445,10 @@ def test_what_a_killed_agent_left_is_settled_by_the_next(plugins: Path, url: str
         agent.wait()
         assert creating.exception()
     store = Records(url)
-    assert not owner.is_gone(owner.this_agent())
+    assert not owner.is_gone(owner.this_agent("process"))
     assert [owner.is_gone(each) for each in store.owners()] == [True]
-
-    class Idle:
-        def watch(self, _: object) -> None: ...
-
-    Handlers(None, store, Idle())  # type: ignore[arg-type]
-    reason = "its container was gone when the agent started"
+    Handlers(Releases(plugins), store, ProcessEngine()).close()
+    reason = "its agent had ended, and its container with it"
     settled = {each.id: each for each in store.page([], 1, 10)[1]}
     assert (settled[created["record_id"]].status, settled[created["record_id"]].endpoint) == ("stopped", None)
     assert sorted(each.status for each in settled.values()) == ["failed", "stopped"]
@@ -456,7 +462,7 @@ def test_an_agent_of_another_host_may_still_be_there() -> None:
 
 
 def test_an_agent_is_told_from_a_later_process_of_the_same_id() -> None:
-    host, pid, started, unique = owner.this_agent().rsplit("/", 3)
+    host, pid, started, unique = owner.this_agent("process").rsplit("/", 3)
     assert owner.is_gone(f"{host}/{pid}/{int(started) + 1}/{unique}")
 
 
@@ -465,7 +471,7 @@ def test_where_processes_do_not_tell_when_they_started_their_id_must_do(monkeypa
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_text", unreadable)
-    me = owner.this_agent()
+    me = owner.this_agent("process")
     assert not owner.is_gone(me)
     gone = subprocess.run(
         [sys.executable, "-S", "-c", "import os; print(os.getpid())"], capture_output=True, check=True
