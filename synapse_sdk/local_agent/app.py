@@ -9,8 +9,6 @@ from urllib.parse import parse_qsl, unquote
 
 import anyio.to_thread
 from anyio import CapacityLimiter
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.datastructures import URL, Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -27,6 +25,7 @@ from synapse_sdk.local_agent.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from synapse_sdk.local_agent.records import UNAVAILABLE
 
 LARGEST_BODY = 10 * 1024 * 1024
 
@@ -105,7 +104,7 @@ class App:
             response = await self._answer(request, operation, operations)
         except AgentError as error:
             response = _error(error.status, error.detail, error.headers)
-        except (OperationalError, InterfaceError, PoolTimeoutError):
+        except UNAVAILABLE:
             _logger.exception("The database failed at %s %s", request.method, request.scope["path"])
             response = _error(UnavailableError.status, "The database cannot serve this now.", {"Retry-After": "5"})
         except ClientDisconnect:

@@ -10,11 +10,16 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
 from synapse_sdk.local_agent import migrations
 from synapse_sdk.local_agent.errors import InvalidError, NotFoundError, field_error
 from synapse_sdk.local_agent.times import utc_now
+
+UNAVAILABLE = (InterfaceError, InternalError, OperationalError, PoolTimeoutError)
+"""The errors of a database that cannot serve now: gone, full, locked, or read-only, which PostgreSQL calls internal."""
 
 _LARGEST_ID = 2**63 - 1
 _LARGEST_INTEGER = 2**31 - 1
@@ -277,9 +282,7 @@ def condition(name: str, value: str) -> sa.ColumnElement[bool]:
 _WRITES = "synapse_writes"
 
 # What is read in several statements must be of one moment, as it always is on SQLite.
-_READS: Mapping[str, Mapping[str, Any]] = {
-    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-}
+_READS: Mapping[str, Mapping[str, Any]] = {"postgresql": {"isolation_level": "REPEATABLE READ"}}
 
 
 def _connect(url: sa.URL) -> sa.Engine:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from synapse_sdk.local_agent import records
+from synapse_sdk.local_agent import LocalAgent, records
 from synapse_sdk.local_agent.records import Record, Records
 from tests.clusters import with_postgres
-from tests.local_agent.support import wait_until
+from tests.local_agent.support import Api, make_release, wait_until
 
 BIG = {"a": "x" * 300_000}
 
@@ -32,10 +32,10 @@ def all_of(store: Records) -> list[Record]:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of a megabyte."""
+    """A disk of four megabytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1M", "synapse-test", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4M", "synapse-test", str(folder)]
     if os.geteuid() or subprocess.run(mount, check=False).returncode:
         pytest.skip("a file system can be mounted by root alone, and not in every container")
     yield folder
@@ -215,3 +215,110 @@ main(["--plugins", sys.argv[1], "--port", "0", "--engine", "process", "--databas
     assert done.returncode == 2
     expected = "the agent cannot start: A PostgreSQL database needs psycopg: pip install 'synapse-sdk[postgres]'"
     assert done.stderr.splitlines()[-1].endswith(expected)
+
+
+@contextmanager
+def agent_on(plugins: Path, url: str) -> Iterator[Api]:
+    with LocalAgent(plugins, auth=False, database=url, validate_responses=True) as agent:
+        with Api(base_url=agent.url, timeout=30) as api:
+            yield api
+        assert agent.violations == []
+
+
+def refused(api: Api, release: str) -> None:
+    """Have the agent refuse to create a container because of its database."""
+    response = api.post("/containers/docker/", json={"plugin_release": release, "metadata": BIG})
+    assert response.status_code == 503, response.text
+    assert response.json() == {"detail": "The database cannot serve this now."}
+    assert response.headers["Retry-After"] == "5"
+
+
+def test_an_agent_whose_disk_is_full_says_so_and_works_once_it_is_not(disk: Path, plugins: Path) -> None:
+    release = make_release(plugins)
+    with agent_on(plugins, f"sqlite:///{disk / 'records.db'}") as api:
+        created = api.create()
+        filler = disk / "filler"
+        filler.write_bytes(b"x" * shutil.disk_usage(disk).free)
+        refused(api, release)
+        refused(api, release)
+        assert api.get("/health/").json()["database"] == {"name": "sqlite", "status": "ok", "detail": None}
+        assert [(record["id"], record["status"]) for record in api.records()] == [(created["record_id"], "running")]
+        filler.unlink()
+        assert [container["id"] for container in api.containers()] == [created["id"]]
+        again = api.create(metadata=BIG)
+        assert api.record(again["record_id"])["status"] == "running"
+
+
+def test_an_agent_whose_database_is_locked_says_so_and_works_once_it_is_not(
+    plugins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_LOCK_TIMEOUT", 0.1)
+    release = make_release(plugins)
+    database = tmp_path / "records.db"
+    with agent_on(plugins, f"sqlite:///{database}") as api:
+        other = subprocess.Popen(
+            [sys.executable, "-c", HOLDS, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        with other:
+            assert other.stdout
+            other.stdout.readline()
+            refused(api, release)
+            assert (api.records(), api.containers()) == ([], [])
+            other.communicate(b"\n")
+        created = api.create()
+        assert [record["id"] for record in api.records()] == [created["record_id"]]
+
+
+@pytest.mark.postgres
+def test_an_agent_whose_server_stops_says_so_and_works_once_it_is_back(cluster: Any, plugins: Path) -> None:
+    release = make_release(plugins)
+    with agent_on(plugins, cluster.url) as api:
+        created = api.create()
+        cluster.stop()
+        refused(api, release)
+        assert api.get("/containers/").status_code == 503
+        health = api.get("/health/").json()
+        assert (health["status"], health["database"]["status"]) == ("degraded", "unavailable")
+        assert "connection to server" in health["database"]["detail"]
+        cluster.start()
+        assert api.get("/health/").json()["status"] == "ok"
+        assert [record["status"] for record in api.records()] == ["running"]
+        assert [container["id"] for container in api.containers()] == [created["id"]]
+        api.create()
+
+
+@pytest.mark.postgres
+def test_an_agent_whose_database_may_not_be_written_says_so_and_reads_on(postgres: str, plugins: Path) -> None:
+    release = make_release(plugins)
+    with agent_on(plugins, postgres) as api:
+        name = sa.make_url(postgres).database
+        engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+
+        def turn(switch: str) -> None:
+            with engine.connect() as connection:
+                connection.exec_driver_sql("SET default_transaction_read_only TO off")
+                connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only TO {switch}")
+                connection.exec_driver_sql(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+        turn("on")
+        refused(api, release)
+        assert (api.records(), api.containers()) == ([], [])
+        turn("off")
+        api.create()
+
+
+@pytest.mark.postgres
+def test_two_agents_on_one_server_leave_each_others_containers_alone(postgres: str, plugins: Path) -> None:
+    make_release(plugins)
+    with agent_on(plugins, postgres) as one:
+        created = one.create(labels=["one"])
+        with agent_on(plugins, postgres) as two:
+            made = two.create(labels=["two"])
+            assert [record["id"] for record in two.records()] == [made["record_id"], created["record_id"]]
+            assert two.delete(f"/containers/{created['record_id']}").status_code == 409
+        assert one.record(made["record_id"])["status"] == "stopped"
+        assert one.record(created["record_id"])["status"] == "running"
+        assert one.delete(f"/containers/{made['record_id']}").status_code == 204
