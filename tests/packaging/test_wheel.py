@@ -69,6 +69,8 @@ def test_the_wheel_holds_both_packages_the_types_the_contract_and_the_marks_of_t
     assert {
         "synapse_sdk/clients/agent/container.py",
         "synapse_sdk/local_agent/__main__.py",
+        "synapse_sdk/local_agent/migrations/env.py",
+        "synapse_sdk/local_agent/migrations/versions/r0001_containers.py",
         "synapse_sdk/agent.yaml",
         "synapse_sdk/py.typed",
         "synapse_agent_api/api/docker_containers/create_docker_container.py",
