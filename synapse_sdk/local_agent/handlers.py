@@ -6,8 +6,6 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from synapse_sdk._version import __version__
 from synapse_sdk.local_agent import lifecycle, owner
 from synapse_sdk.local_agent.contract import Call
@@ -20,6 +18,7 @@ from synapse_sdk.local_agent.errors import (
     UnavailableError,
     field_error,
 )
+from synapse_sdk.local_agent.health import Probe
 from synapse_sdk.local_agent.records import Change, Record, Records
 from synapse_sdk.local_agent.releases import Releases
 
@@ -47,6 +46,7 @@ class Handlers:
         self._engine = engine
         self._manage_all = manage_all
         self._me = owner.this_agent(engine.name)
+        self._probes = {"engine": Probe(engine.name, engine.check), "database": Probe(records.name, records.check)}
         engine.watch(self)
 
     def close(self) -> None:
@@ -157,10 +157,8 @@ class Handlers:
 
     def health_check(self, _: Call) -> dict[str, Any]:
         """Return how the agent is."""
-        parts = {
-            "engine": _health(self._engine.name, self._engine.check),
-            "database": _health(self._records.name, self._records.check),
-        }
+        answers = {name: probe.ask() for name, probe in self._probes.items()}
+        parts = {name: answer() for name, answer in answers.items()}
         is_well = all(part["status"] == "ok" for part in parts.values())
         return {"status": "ok" if is_well else "degraded", "version": __version__, **parts}
 
@@ -302,14 +300,6 @@ class Handlers:
             self._records.change_all(change, docker_id=container_id)
         except Exception:
             _logger.exception("What became of container %s could not be recorded", container_id)
-
-
-def _health(name: str, check: Callable[[], None]) -> dict[str, Any]:
-    try:
-        check()
-    except (AgentError, SQLAlchemyError) as error:
-        return {"name": name, "status": "unavailable", "detail": " ".join(str(getattr(error, "orig", error)).split())}
-    return {"name": name, "status": "ok", "detail": None}
 
 
 def docker_container(container: Container, record_id: int | None) -> dict[str, Any]:
