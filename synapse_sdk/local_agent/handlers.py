@@ -1,6 +1,7 @@
 """The operations of the contract, one method each, of the name that the contract gives it."""
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -19,7 +20,7 @@ from synapse_sdk.local_agent.errors import (
     field_error,
 )
 from synapse_sdk.local_agent.health import Probe
-from synapse_sdk.local_agent.records import Change, Record, Records
+from synapse_sdk.local_agent.records import Record, Records
 from synapse_sdk.local_agent.releases import Releases
 
 PAGE_SIZE = 20
@@ -46,6 +47,8 @@ class Handlers:
         self._engine = engine
         self._manage_all = manage_all
         self._me = owner.this_agent(engine.name)
+        self._turns = [threading.Lock() for _ in range(64)]
+        self._stopping: set[str] = set()
         self._probes = {"engine": Probe(engine.name, engine.check), "database": Probe(records.name, records.check)}
         engine.watch(self)
 
@@ -80,7 +83,7 @@ class Handlers:
         try:
             container = self._engine.create(spec)
         except BaseException as error:
-            self._unmade(record, error, removed=True)
+            self._unmade(record, error)
             raise
         return docker_container(self._start_first(record, container), record.id)
 
@@ -91,24 +94,30 @@ class Handlers:
     def stop_docker_container(self, call: Call) -> dict[str, Any]:
         """Stop a container, which stays, as does its record."""
         container = self._manageable(call)
-        stopped = self._engine.stop(container.id)
-        if container.running:
-            self._records.change_all(lambda record: lifecycle.stopped(record, stopped), docker_id=container.id)
+        if not container.running:
+            return self._shown(self._engine.stop(container.id))
+        self._stopping.add(container.id)
+        try:
+            stopped = self._engine.stop(container.id)
+            self._follow(container.id, lifecycle.stopped)
+        finally:
+            self._stopping.discard(container.id)
         return self._shown(stopped)
 
     def start_docker_container(self, call: Call) -> dict[str, Any]:
         """Start a container again, and return it once it listens."""
         container = self._manageable(call)
-        if container.running:
-            return self._shown(container)
-        self._records.change_all(lifecycle.starting, docker_id=container.id)
+        if not container.running:
+            self._records.change_all(lifecycle.starting, docker_id=container.id)
         try:
-            started = self._engine.start(container.id)
+            now = self._engine.start(container.id)
+        except ConflictError:
+            raise  # whoever is at work on it says what comes of that
         except AgentError as error:
             self._not_started(container, str(error.detail))
             raise
-        self._records.change_all(lambda record: lifecycle.listens(record, started), docker_id=container.id)
-        return self._shown(started)
+        self._follow(container.id, lifecycle.started)
+        return self._shown(now)
 
     def delete_docker_container(self, call: Call) -> None:
         """Stop and remove a container; its record stays."""
@@ -168,35 +177,52 @@ class Handlers:
         gone = [agent for agent in self._records.owners() if self._can_follow(agent)]
         for record in self._records.find(owner=self._me):
             if record.docker_id:
-                self._settle(record, self._now(record.docker_id, there))
+                self._recheck(record, record.docker_id)
         for agent in gone:
             unknown = {one.record_id: one for one in containers if one.owner == agent}
             for record in self._records.find(owner=agent):
                 if record.docker_id:
-                    self._settle(record, self._now(record.docker_id, there))
+                    self._take_over(record, there.get(record.docker_id))
                 else:
                     # It was killed between making a container and writing down which.
-                    self._settle(record, unknown.get(record.id))
+                    self._take_over(record, unknown.get(record.id))
 
     def changed(self, container: Container) -> None:
         """Have its record say what became of a container."""
-        self._follow(container.id, lambda record: lifecycle.seen(record, container))
+        try:
+            self._follow(container.id, lifecycle.stopped if container.id in self._stopping else lifecycle.seen)
+        except Exception:
+            _logger.exception("What became of container %s could not be recorded", container.id)
 
     def gone(self, container_id: str) -> None:
         """Have its record say that a container was removed."""
-        self._follow(container_id, lifecycle.gone)
+        try:
+            self._records.change_all(lifecycle.gone, docker_id=container_id)
+        except Exception:
+            _logger.exception("That container %s was removed could not be recorded", container_id)
 
     def _shown(self, container: Container) -> dict[str, Any]:
         return docker_container(container, self._records.numbers([container.id]).get(container.id))
+
+    def _follow(self, container_id: str, decide: Callable[[Record, Container], Mapping[str, Any]]) -> bool:
+        """Have a container's record agree with what is there now, and return whether it is there."""
+        # What was looked at last must be written last, whoever looks.
+        with self._turns[hash(container_id) % len(self._turns)]:
+            try:
+                container = self._engine.get(container_id)
+            except NotFoundError:
+                return False
+            self._records.change_all(lambda record: decide(record, container), docker_id=container_id)
+            return True
 
     def _start_first(self, record: Record, container: Container) -> Container:
         """Start a record's container; if that fails it is removed, and the record says why."""
         try:
             self._records.change(record.id, lambda now: lifecycle.made(now, container))
             started = self._engine.start(container.id)
-            self._records.change(record.id, lambda now: lifecycle.listens(now, started))
+            self._follow(container.id, lifecycle.started)
         except BaseException as error:
-            self._unmade(record, error, removed=self._is_removed(container.id))
+            self._unmade(record, error, container)
             if isinstance(error, NotFoundError):
                 raise ConflictError(f"{container.name} was deleted while it was being started.") from error
             raise
@@ -204,20 +230,29 @@ class Handlers:
             return self._engine.get(container.id)
         return started
 
-    def _unmade(self, record: Record, error: BaseException, *, removed: bool) -> None:
+    def _unmade(self, record: Record, error: BaseException, container: Container | None = None) -> None:
         """Have a record say why there is no container; one that says nothing worth keeping goes."""
+        reason = str(error)
         is_told = isinstance(error, InvalidError) and isinstance(error.detail, str)
         with suppress(NotFoundError):
-            if is_told or not removed:
-                reason = str(error)
-                self._records.change(record.id, lambda now: lifecycle.failed(now, reason, removed=removed))
+            if is_told:
+                # Before its container goes, of which the record would say that another program removed it.
+                self._records.change(record.id, lambda now: lifecycle.failed(now, reason))
+            if container is not None and not self._is_removed(container.id):
+                self._records.change(record.id, lambda now: lifecycle.failed(now, reason))
+            elif is_told:
+                self._records.change(record.id, lambda _: {"owner": None})
             elif not isinstance(error, ConflictError | NotFoundError):
                 self._records.delete(record.id)
 
     def _not_started(self, container: Container, reason: str) -> None:
-        with suppress(NotFoundError, UnavailableError):
-            container = self._engine.get(container.id)
-        self._records.change_all(lambda record: lifecycle.seen(record, container, reason), docker_id=container.id)
+        def decide(record: Record, found: Container) -> Mapping[str, Any]:
+            return lifecycle.not_started(record, found, reason)
+
+        try:
+            self._follow(container.id, decide)
+        except UnavailableError:
+            self._records.change_all(lambda record: decide(record, container), docker_id=container.id)
 
     def _is_removed(self, container_id: str) -> bool:
         """Remove a container that is of no use, and return whether it is gone."""
@@ -268,38 +303,30 @@ class Handlers:
             with suppress(NotFoundError):
                 self._engine.remove(record.docker_id)
 
-    def _now(self, container_id: str, there: Mapping[str, Container]) -> Container | None:
-        if container_id in there:
-            return there[container_id]
-        with suppress(NotFoundError):
-            return self._engine.get(container_id)  # it may have been made since the others were looked at
-        return None
+    def _recheck(self, record: Record, container_id: str) -> None:
+        """Have a record of this agent agree with its container."""
+        if lifecycle.is_left_over(record, by_another=False):
+            self._is_removed(container_id)
+        if not self._follow(container_id, lifecycle.seen):
+            self.gone(container_id)
 
-    def _settle(self, record: Record, container: Container | None) -> None:
-        """Have a record agree with its container, and answer for both from now on."""
-        by_another = record.owner != self._me
-        left_over = container is not None and lifecycle.is_left_over(record, container, by_another=by_another)
-        removed = container is None or (left_over and self._is_removed(container.id))
+    def _take_over(self, record: Record, container: Container | None) -> None:
+        """Have a record of an agent that is gone agree with its container, and answer for both from now on."""
+        if container and lifecycle.is_left_over(record, by_another=True):
+            if not self._is_removed(container.id):
+                return  # until the engine can be asked again
+            container = None
 
-        def settled(now: Record) -> Mapping[str, Any]:
+        def taken(now: Record) -> Mapping[str, Any]:
             if now.owner != record.owner:
                 return {}  # another agent was quicker
-            if not removed and container is not None:
-                return {"owner": self._me, "docker_id": container.id, **lifecycle.seen(now, container)}
-            if by_another:
+            if container is None:
                 return lifecycle.abandoned(now, "its agent had ended, and its container with it")
-            return lifecycle.gone(now)
+            return {"owner": self._me, "docker_id": container.id, **lifecycle.adopted(now, container)}
 
         with suppress(NotFoundError):
-            settled_record = self._records.change(record.id, settled)
-            if by_another and container is not None and settled_record.owner == self._me:
+            if self._records.change(record.id, taken).owner == self._me and container:
                 self._engine.adopt(container.id)
-
-    def _follow(self, container_id: str, change: Change) -> None:
-        try:
-            self._records.change_all(change, docker_id=container_id)
-        except Exception:
-            _logger.exception("What became of container %s could not be recorded", container_id)
 
 
 def docker_container(container: Container, record_id: int | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ DELETED = "deleted"
 
 _BEING_REMOVED = (DELETING, DELETED)
 _BEING_MADE = (BUILDING, STARTING)
+_OWN = (*_BEING_MADE, RUNNING, PAUSED, EXITED, STOPPED, FAILED)
 _NOWHERE: Mapping[str, Any] = {"endpoint": None, "host_port": None}
 
 Values = Mapping[str, Any]
@@ -29,12 +30,11 @@ def made(record: Record, container: Container) -> Values:
     return {**values, "status": STARTING} if record.status == BUILDING else values
 
 
-def failed(record: Record, reason: str, *, removed: bool) -> Values:
+def failed(record: Record, reason: str) -> Values:
     """The container could not be made or started. While it may still be there, somebody must answer for it."""
     if record.status in _BEING_REMOVED:
         return {}
-    values = {**_NOWHERE, "status": FAILED, "status_reason": reason}
-    return {**values, "owner": None} if removed else values
+    return {**_NOWHERE, "status": FAILED, "status_reason": reason}
 
 
 def starting(record: Record) -> Values:
@@ -42,46 +42,49 @@ def starting(record: Record) -> Values:
     return {} if record.status in _BEING_REMOVED else {**_NOWHERE, "status": STARTING, "status_reason": None}
 
 
-def listens(record: Record, container: Container) -> Values:
-    """The program listens. It may have ended since, and a client may have written a status of its own."""
-    if record.status in (EXITED, *_BEING_REMOVED):
+def started(record: Record, container: Container) -> Values:
+    """The program listened when it was started. It may have ended since, or be being started once more."""
+    if record.status in _BEING_REMOVED or container.status == STARTING:
         return {}
-    values = _running(container)
-    return {**values, "status": RUNNING} if record.status == STARTING else values
+    return _running(record, container) if container.running else _ended(record, container, None)
+
+
+def not_started(record: Record, container: Container, reason: str) -> Values:
+    """The container could not be started again, or was stopped before its program listened."""
+    if container.running:
+        return started(record, container)
+    if record.status in (STOPPED, FAILED, *_BEING_REMOVED):
+        return {}
+    return _ended(record, container, reason)
 
 
 def stopped(record: Record, container: Container) -> Values:
-    """The program ended because somebody asked for it."""
-    if record.status in _BEING_REMOVED:
+    """Somebody asked for the program to end. It may have been started again since."""
+    if container.running:
+        return seen(record, container)
+    if record.status in (FAILED, *_BEING_REMOVED):
         return {}
     ends = {"exit_code": container.exit_code, "ended_at": container.ended_at}
     return {**_NOWHERE, **ends, "status": STOPPED, "status_reason": None}
 
 
-def seen(record: Record, container: Container, reason: str | None = None) -> Values:
-    """The container was looked at, because something happened to it or may have.
+def seen(record: Record, container: Container) -> Values:
+    """The container was looked at, because something happened to it or may have."""
+    if _is_being_made(record) or record.status in _BEING_REMOVED:
+        return {}  # whoever starts or removes it says what comes of that
+    return _running(record, container) if container.running else _ended(record, container, None)
 
-    Args:
-        record: The record as it is.
-        container: The container as it was.
-        reason: Why its program ended, if that is known better here.
-    """
-    if record.status in _BEING_REMOVED:
-        return {}
-    if not container.running:
-        return _ended(record, container, reason)
-    if record.status in _BEING_MADE:
-        return {}  # whoever starts it says when it listens
-    if container.status == PAUSED:
-        return {"status": PAUSED, "status_reason": None} if record.status != PAUSED else {}
-    if record.status in (EXITED, STOPPED, FAILED, PAUSED) or record.endpoint != container.endpoint:
-        return {**_running(container), "status": RUNNING}
-    return {}
+
+def adopted(record: Record, container: Container) -> Values:
+    """The agent that answered for the container is gone, and with it whoever was at work on it."""
+    if _is_being_made(record):
+        return not_started(record, container, "its agent ended while it was being started")
+    return seen(record, container)
 
 
 def removing(record: Record) -> Values:
     """Somebody asked for the container to be removed."""
-    return {} if record.status == DELETED else {"status": DELETING, "status_reason": None}
+    return {} if record.status == DELETED else {**_NOWHERE, "status": DELETING, "status_reason": None}
 
 
 def removed(_: Record) -> Values:
@@ -106,34 +109,44 @@ def abandoned(record: Record, reason: str) -> Values:
     return {**_NOWHERE, "status": became, "status_reason": reason, "owner": None}
 
 
-def is_left_over(record: Record, container: Container, *, by_another: bool) -> bool:
+def is_left_over(record: Record, *, by_another: bool) -> bool:
     """Whether a container is what is left of a creation that failed or a removal that did not end.
 
     Args:
         record: Its record.
-        container: The container.
         by_another: Whether the agent that answered for it is gone, and with it whoever was at work on it.
     """
-    half_made = by_another and (record.status == BUILDING or container.status == "created")
-    return half_made or record.status in (FAILED, DELETING)
+    # A client may write these statuses, too, but not the rest.
+    if record.status == DELETING:
+        return record.endpoint is None
+    has_never_listened = record.endpoint is None and record.ended_at is None
+    return has_never_listened and (by_another or record.status == FAILED)
 
 
-def _running(container: Container) -> Values:
-    return {
+def _is_being_made(record: Record) -> bool:
+    return record.status in _BEING_MADE and record.endpoint is None  # else a client has written it
+
+
+def _running(record: Record, container: Container) -> Values:
+    if container.status == PAUSED:
+        return {"status": PAUSED, "status_reason": None} if record.status != PAUSED else {}
+    if record.endpoint == container.endpoint and record.status != PAUSED:
+        return {}
+    values = {
         "endpoint": container.endpoint,
         "host_port": container.host_port,
         "status_reason": None,
         "exit_code": None,
         "ended_at": None,
     }
+    return {**values, "status": RUNNING} if record.status in _OWN else values
 
 
 def _ended(record: Record, container: Container, reason: str | None) -> Values:
-    was_stopped = record.status == STOPPED and record.endpoint is None
-    if container.exit_code is None or was_stopped or record.status == FAILED:
+    is_known = record.ended_at == container.ended_at and reason is None
+    if is_known or record.status == FAILED:
         return {}
     code = container.exit_code
-    told = reason or container.reason or (f"killed by signal {-code}" if code < 0 else f"ended with code {code}")
-    values = {**_NOWHERE, "status": EXITED, "exit_code": code, "ended_at": container.ended_at, "status_reason": told}
-    is_known = record.status == EXITED and record.ended_at == container.ended_at and reason is None
-    return {} if is_known else values
+    told = container.reason or (f"killed by signal {-code}" if code and code < 0 else f"ended with code {code}")
+    values = {"status": EXITED, "exit_code": code, "ended_at": container.ended_at, "status_reason": reason or told}
+    return {**_NOWHERE, **values}
