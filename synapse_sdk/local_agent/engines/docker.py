@@ -81,7 +81,7 @@ class DockerEngine:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._mine: set[str] = set()
-        self._starting: set[str] = set()
+        self._starting: dict[str, bool] = {}  # and whether it was removed meanwhile
         self._removing: set[str] = set()
         self._building: dict[str, threading.Lock] = {}
         self._streams: set[CancellableStream[Any]] = set()
@@ -146,14 +146,18 @@ class DockerEngine:
                 raise ConflictError(f"{container.name} is being started already.")
             if container.running:
                 return container
-            self._starting.add(container.id)
+            self._starting[container.id] = False
         try:
             self._start(container)
             if container.plugin_release:
                 self._await_listener(container)
+        except (NotFoundError, ConflictError, InvalidError) as error:
+            if self._starting[container.id]:
+                raise ConflictError(f"{container.name} was removed while it was being started.") from error
+            raise
         finally:
             with self._lock:
-                self._starting.discard(container.id)
+                del self._starting[container.id]
         return self.get(container.id)
 
     def stop(self, container_id: str) -> Container:
@@ -219,6 +223,8 @@ class DockerEngine:
         with self._lock:
             self._refuse_when_removing(container)
             self._removing.add(container.id)
+            if container.id in self._starting:
+                self._starting[container.id] = True
         try:
             self._stop(container.id)
             with self._daemon.asked(container.id) as client:
