@@ -8,7 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from synapse_sdk.local_agent import LocalAgent
+from tests.local_agent.docker_images import python_image
 from tests.local_agent.dockerd import Dockerd
+from tests.local_agent.hosts import Host, ProcessHost, docker_host
 from tests.local_agent.support import TOKEN, Api
 
 
@@ -76,3 +78,15 @@ def dockerd(dockerd_of_worker: Dockerd) -> Dockerd:
     if not dockerd_of_worker.runs:
         dockerd_of_worker.start()
     return dockerd_of_worker
+
+
+@pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+def host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """Each engine, seen from outside."""
+    if request.param == "process":
+        yield ProcessHost()
+        return
+    address = request.getfixturevalue("dockerd").host
+    monkeypatch.setenv("DOCKER_HOST", address)
+    with docker_host(address, python_image) as found:
+        yield found

@@ -1,9 +1,12 @@
 """What the tests of the local agent share: releases made for a test, and a way to wait for what must happen."""
 
+import json
 import os
 import signal
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, TypeVar
@@ -35,6 +38,18 @@ TELLS = """
         connection.close()
 """
 
+OBEYS = """
+    import json, os, signal, socket, subprocess, sys, time
+    address = os.environ["GRADIO_SERVER_NAME"], int(os.environ["GRADIO_SERVER_PORT"])
+    server = socket.create_server(address)
+    while True:
+        with server.accept()[0] as connection:
+            if wanted := connection.recv(65536):
+                connection.sendall(json.dumps(eval(wanted)).encode())
+"""
+
+SLEEPS = "import time; print('here', flush=True); time.sleep(600)"
+
 
 def make_release(
     plugins: Path, program: str | None = LISTENS, name: str = "sample@1.0", config: str | None = None
@@ -49,6 +64,15 @@ def make_release(
     if program is not None:
         (folder / "plugin" / "main.py").write_text(dedent(program))
     return name
+
+
+def ask(container: dict[str, Any], expression: str) -> Any:
+    """What the program OBEYS makes of an expression of Python; None if it ends over it."""
+    host, port = container["endpoint"].removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(expression.encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    return json.loads(answer or b"null")
 
 
 def wait_until(found: Callable[[], T], timeout: float = 10) -> T:
@@ -71,15 +95,18 @@ def ended(pid: int) -> bool:
 
 def children_of(pid: int) -> list[int]:
     """The processes, dead or alive, whose parent is the given one."""
-    found = []
+    return [child for child, fields in _processes() if int(fields[1]) == pid]
+
+
+def sessions() -> list[tuple[int, int]]:
+    """The session of each process that lives."""
+    return [(pid, int(fields[3])) for pid, fields in _processes() if fields[0] not in "ZX"]
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
     for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(fields[1]) == pid:
-            found.append(int(path.parent.name))
-    return found
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield int(path.parent.name), path.read_text().rpartition(")")[2].split()
 
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:
@@ -106,6 +133,19 @@ class Api(httpx.Client):
     def containers(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.get("/containers/docker/").raise_for_status().json()
         return found
+
+    def stop(self, container_id: str) -> dict[str, Any]:
+        stopped: dict[str, Any] = self.post(f"/containers/docker/{container_id}/stop/").raise_for_status().json()
+        return stopped
+
+    def start(self, container_id: str) -> dict[str, Any]:
+        started: dict[str, Any] = self.post(f"/containers/docker/{container_id}/start/").raise_for_status().json()
+        return started
+
+    def logs(self, container_id: str, **query: Any) -> str:
+        response = self.get(f"/containers/docker/{container_id}/logs/", params=query).raise_for_status()
+        assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+        return response.text
 
     def records(self, **filters: Any) -> list[dict[str, Any]]:
         page = self.get("/containers/", params=filters).raise_for_status().json()
