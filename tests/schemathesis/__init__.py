@@ -1,0 +1,1 @@
+"""Schemathesis against a local agent: make test-schemathesis, make fuzz."""
