@@ -28,8 +28,11 @@ def engine_of(owner: str) -> str:
 
 def is_gone(owner: str) -> bool:
     """Return whether an agent's process has ended, as far as can be known: another host's never has."""
-    host, pid, started, _ = owner.rpartition("@")[2].rsplit("/", 3)
-    return host == socket.gethostname() and _started(int(pid)) != started
+    host, *process = owner.rpartition("@")[2].rsplit("/", 3)
+    if host != socket.gethostname() or len(process) != 3 or not process[0].isdecimal():
+        return False  # or it is named in a way of later versions
+    pid, started, _ = process
+    return _started(int(pid)) != started
 
 
 def _started(pid: int) -> str:
