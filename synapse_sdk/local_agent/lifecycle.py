@@ -53,7 +53,7 @@ def not_started(record: Record, container: Container, reason: str) -> Values:
     """The container could not be started again, or was stopped before its program listened."""
     if container.running:
         return started(record, container)
-    if record.status in (STOPPED, FAILED, *_BEING_REMOVED):
+    if record.status in (STOPPED, *_BEING_REMOVED):
         return {}
     return _ended(record, container, reason)
 
@@ -62,7 +62,7 @@ def stopped(record: Record, container: Container) -> Values:
     """Somebody asked for the program to end. It may have been started again since."""
     if container.running:
         return seen(record, container)
-    if record.status in (FAILED, *_BEING_REMOVED):
+    if _has_failed(record) or record.status in _BEING_REMOVED:
         return {}
     ends = {"exit_code": container.exit_code, "ended_at": container.ended_at}
     return {**_NOWHERE, **ends, "status": STOPPED, "status_reason": None}
@@ -127,6 +127,10 @@ def _is_being_made(record: Record) -> bool:
     return record.status in _BEING_MADE and record.endpoint is None  # else a client has written it
 
 
+def _has_failed(record: Record) -> bool:
+    return record.status == FAILED and record.endpoint is None  # else a client has written it
+
+
 def _running(record: Record, container: Container) -> Values:
     if container.status == PAUSED:
         return {"status": PAUSED, "status_reason": None} if record.status != PAUSED else {}
@@ -144,7 +148,7 @@ def _running(record: Record, container: Container) -> Values:
 
 def _ended(record: Record, container: Container, reason: str | None) -> Values:
     is_known = record.ended_at == container.ended_at and reason is None
-    if is_known or record.status == FAILED:
+    if is_known or _has_failed(record):
         return {}
     code = container.exit_code
     told = container.reason or (f"killed by signal {-code}" if code and code < 0 else f"ended with code {code}")

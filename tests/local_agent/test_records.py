@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from synapse_sdk.local_agent import lifecycle, owner, records
-from synapse_sdk.local_agent.engines import Container, ProcessEngine
+from synapse_sdk.local_agent import owner, records
+from synapse_sdk.local_agent.engines import ProcessEngine
 from synapse_sdk.local_agent.errors import InvalidError, NotFoundError
 from synapse_sdk.local_agent.handlers import Handlers
 from synapse_sdk.local_agent.records import Record, Records
@@ -364,60 +364,6 @@ def test_filters_reach_the_database(api: Api, plugins: Path) -> None:
     assert errors_of(api.get("/containers/?params=x")) == [("filter", ["query", "params"])]
 
 
-def record(**fields: Any) -> Record:
-    given = dict.fromkeys(Record.__annotations__)
-    return Record(**{**given, "id": 1, "status": "running", "endpoint": "http://x", "host_port": 1, **fields})
-
-
-def container(**fields: Any) -> Container:
-    given = dict.fromkeys(Container.__annotations__)
-    return Container(**{**given, "endpoint": "http://y", "host_port": 2, **fields})
-
-
-RUNS = {"endpoint": "http://y", "host_port": 2, "status_reason": None, "exit_code": None, "ended_at": None}
-
-
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        ("starting", {**RUNS, "status": "running"}),
-        ("mine", RUNS),
-        ("exited", {}),
-        ("deleting", {}),
-        ("deleted", {}),
-    ],
-)
-def test_a_record_follows_a_start_unless_more_has_happened(status: str, expected: dict[str, Any]) -> None:
-    assert lifecycle.listens(record(status=status), container()) == expected
-
-
-@pytest.mark.parametrize("status", ["deleting", "deleted"])
-def test_an_end_that_was_asked_for_is_no_exit(status: str) -> None:
-    assert lifecycle.seen(record(status=status), container(running=False, exit_code=0)) == {}
-
-
-def test_a_deleted_container_is_not_removed_again() -> None:
-    assert lifecycle.removing(record(status="deleted")) == {}
-    assert lifecycle.removing(record(status="mine"))["status"] == "deleting"
-
-
-@pytest.mark.parametrize(
-    ("status", "becomes"),
-    [
-        ("running", "stopped"),
-        ("mine", "stopped"),
-        ("starting", "failed"),
-        ("deleting", "deleted"),
-        ("exited", "exited"),
-    ],
-)
-def test_a_record_whose_agent_is_gone_says_so(status: str, becomes: str) -> None:
-    before = record(status=status, owner="o", status_reason="before")
-    after = {"status": before.status, "status_reason": "before", **lifecycle.abandoned(before, "gone")}
-    reason = "before" if status == "exited" else "gone"
-    assert after == {"status": becomes, "status_reason": reason, "endpoint": None, "host_port": None, "owner": None}
-
-
 AGENT = """
 import sys, time
 from synapse_sdk.local_agent import LocalAgent
@@ -455,31 +401,3 @@ def test_what_a_killed_agent_left_is_settled_by_the_next(plugins: Path, url: str
     assert {each.status_reason for each in settled.values()} == {reason}
     assert store.owners() == []
     store.close()
-
-
-def test_an_agent_of_another_host_may_still_be_there() -> None:
-    assert not owner.is_gone("another-host/1/1/x")
-
-
-def test_an_agent_is_told_from_a_later_process_of_the_same_id() -> None:
-    host, pid, started, unique = owner.this_agent("process").rsplit("/", 3)
-    assert owner.is_gone(f"{host}/{pid}/{int(started) + 1}/{unique}")
-
-
-def test_where_processes_do_not_tell_when_they_started_their_id_must_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreadable(_: Path) -> str:
-        raise FileNotFoundError
-
-    monkeypatch.setattr(Path, "read_text", unreadable)
-    me = owner.this_agent("process")
-    assert not owner.is_gone(me)
-    gone = subprocess.run(
-        [sys.executable, "-S", "-c", "import os; print(os.getpid())"], capture_output=True, check=True
-    )
-    assert owner.is_gone(me.replace(f"/{me.rsplit('/', 3)[1]}/", f"/{int(gone.stdout)}/"))
-
-    def forbidden(*_: object) -> None:
-        raise PermissionError
-
-    monkeypatch.setattr("os.kill", forbidden)
-    assert not owner.is_gone(me)
