@@ -110,7 +110,7 @@ def test_a_token_that_no_header_can_hold_is_refused(plugins: Path, token: str) -
 
 
 def test_an_unknown_engine_is_refused(plugins: Path) -> None:
-    with pytest.raises(ValueError, match=r"There is no engine steam\. There is process\."):
+    with pytest.raises(ValueError, match=r"There is no engine steam\. There is auto, docker, process\."):
         LocalAgent(plugins, engine="steam")
 
 

@@ -32,7 +32,10 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def running(*arguments: str | Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """Run the agent, and yield its process and its URL."""
     process = subprocess.Popen(
-        [*MODULE, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*MODULE, "--engine", "process", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout
     try:
@@ -54,7 +57,7 @@ def ends(process: "subprocess.Popen[str]", number: int) -> tuple[int, str, str]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_listens_until_it_is_interrupted_and_leaves_no_child(plugins: Path, number: int) -> None:
     make_release(plugins, TELLS)
-    with running("--port", "0", "--token", "T", "--plugins", plugins, "--engine", "process") as (process, url):
+    with running("--port", "0", "--token", "T", "--plugins", plugins) as (process, url):
         assert url.startswith("http://127.0.0.1:")
         assert httpx.get(f"{url}/containers/").status_code == 401
         with Api(base_url=url, headers={"Authorization": "T"}) as api:
@@ -113,6 +116,29 @@ def test_an_interrupted_create_is_answered_and_leaves_nothing(plugins: Path) -> 
         assert connection.recv(65536).startswith(b"HTTP/1.1 503 ")
 
 
+def test_without_docker_the_containers_are_processes_and_that_is_said(
+    plugins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{plugins}/nowhere.sock")
+    with running("--port", "0", "--no-auth", "--plugins", plugins, "--engine", "auto") as (process, url):
+        assert httpx.get(f"{url}/health/").json()["engine"]["name"] == "process"
+        said = "Docker does not answer: containers are run by the engine process.\n"
+        assert ends(process, signal.SIGINT) == (0, "", said)
+
+
+def test_docker_may_come_later(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{plugins}/nowhere.sock")
+    make_release(plugins)
+    with running("--port", "0", "--no-auth", "--plugins", plugins, "--engine", "docker") as (process, url):
+        health = httpx.get(f"{url}/health/").json()
+        assert (health["status"], health["engine"]["name"]) == ("degraded", "docker")
+        assert health["engine"]["detail"].endswith("nowhere.sock: No such file or directory.")
+        response = httpx.post(f"{url}/containers/docker/", json={"plugin_release": "sample@1.0"})
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+        assert httpx.get(f"{url}/containers/").json()["results"] == []
+        assert ends(process, signal.SIGINT)[0] == 0
+
+
 def test_requests_are_logged_when_asked_for(plugins: Path) -> None:
     with running("--port", "0", "--token", "secret-token", "--plugins", plugins, "-v") as (process, url):
         httpx.get(f"{url}/containers/", headers={"Authorization": "secret-token"})
@@ -124,7 +150,7 @@ def test_requests_are_logged_when_asked_for(plugins: Path) -> None:
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     """Run the agent in this process with what it must refuse, and return its last line."""
     with pytest.raises(SystemExit) as caught:
-        main([str(argument) for argument in arguments])
+        main(["--engine", "process", *map(str, arguments)])
     assert caught.value.code == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -167,7 +193,8 @@ def test_it_runs_in_this_process_too(
 
     monkeypatch.setattr(LocalAgent, "start", interrupted)
     before = signal.getsignal(signal.SIGINT)
-    assert main(["--plugins", str(plugins), "--port", "0", "--start-timeout", "30", "--stop-grace", "5"]) == 0
+    options = ["--plugins", str(plugins), "--port", "0", "--engine", "process"]
+    assert main([*options, "--start-timeout", "30", "--stop-grace", "5"]) == 0
     assert signal.getsignal(signal.SIGINT) is before
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(FIRST)
@@ -188,6 +215,7 @@ def test_help_says_what_every_option_does(capsys: pytest.CaptureFixture[str], mo
     assert caught.value.code == 0
     text = capsys.readouterr().out
     options = ["plugins", "host", "port", "token", "no-auth", "database", "engine", "start-timeout", "stop-grace"]
+    options += ["base-image", "memory", "pids", "build-network", "manage-all"]
     assert all(f"--{option}" in text for option in options)
     assert "Ctrl-C stops it" in " ".join(text.split())
     assert "SYNAPSE_AGENT_TOKEN" in text

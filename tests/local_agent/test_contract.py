@@ -64,6 +64,8 @@ def test_the_statuses_of_success_are_the_contracts(contract: Contract) -> None:
     assert found["create_docker_container"] == 201
     assert found["delete_container"] == 204
     assert found["get_container"] == 200
+    assert found["stop_docker_container"] == found["start_docker_container"] == 200
+    assert {each.media_type for each in contract.operations} == {JSON, "text/plain", None}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
-"""The process engine: what its programs are given, how they are ended, and what they cannot do to the agent."""
+"""The process engine: what is its alone, beyond what test_lifecycle.py has of every engine."""
 
-import json
 import os
 import secrets
 import signal
@@ -8,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent
@@ -19,9 +18,10 @@ import pytest
 
 from synapse_sdk.local_agent.engines import Container, ContainerSpec, Engine, ProcessEngine, ports, process, reaper
 from synapse_sdk.local_agent.engines import child as child_module
+from synapse_sdk.local_agent.engines.base import last_lines
 from synapse_sdk.local_agent.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from synapse_sdk.local_agent.releases import Releases
-from tests.local_agent.support import LISTENS, TELLS, children_of, ended, kill, make_release, wait_until
+from tests.local_agent.support import LISTENS, SLEEPS, TELLS, children_of, ended, kill, make_release, wait_until
 
 FORKS = """
     import os, signal, socket, subprocess, sys, time
@@ -49,8 +49,24 @@ def engine() -> Iterator[ProcessEngine]:
 def spec(plugins: Path, program: str | None = None, name: str = "sample@1.0", **fields: Any) -> ContainerSpec:
     if program is not None:
         make_release(plugins, program, name)
-    given = {"params": {}, "envs": {}, "labels": [], **fields}
+    given = {"params": {}, "envs": {}, "labels": [], "owner": "me", **fields}
     return ContainerSpec("sample-1", Releases(plugins).find(name), 1, **given)
+
+
+class Told:
+    """A watcher that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.all: list[Any] = []
+
+    def found(self, containers: Sequence[Container]) -> None:
+        self.all.append([container.id for container in containers])
+
+    def changed(self, container: Container) -> None:
+        self.all.append((container.id, container.status, container.exit_code))
+
+    def gone(self, container_id: str) -> None:
+        self.all.append(container_id)
 
 
 def run(engine: Engine, wanted: ContainerSpec) -> Container:
@@ -62,20 +78,17 @@ def told(container: Container) -> Any:
     return httpx.get(container.endpoint).json()
 
 
-def test_a_program_gets_its_params_its_envs_and_its_address(engine: ProcessEngine, plugins: Path) -> None:
-    params = {"a": [1, 2.5, None, "é\0"], "b": {"c": True}}
-    container = run(engine, spec(plugins, TELLS, params=params, envs={"DEBUG": "true", "odd-name.1": "ü=\n"}))
-    env = told(container)["env"]
-    assert json.loads(env["PLUGIN_PARAMS"]) == params
-    assert (env["DEBUG"], env["odd-name.1"]) == ("true", "ü=\n")
-    assert (env["GRADIO_SERVER_NAME"], int(env["GRADIO_SERVER_PORT"])) == ("127.0.0.1", container.host_port)
+def test_a_container_says_who_made_it_and_from_what(engine: ProcessEngine, plugins: Path) -> None:
+    container = run(engine, spec(plugins, TELLS, labels=["x"], owner="somebody"))
+    assert (container.owner, container.record_id, container.labels) == ("somebody", 1, ("x",))
+    assert (container.plugin_release, container.image) == ("sample@1.0", "sample@1.0")
+    assert (container.exit_code, container.ended_at, container.reason) == (None, None, None)
     assert container.endpoint == f"http://127.0.0.1:{container.host_port}"
+    assert told(container)["env"]["GRADIO_SERVER_NAME"] == "127.0.0.1"
 
 
-def test_a_program_runs_in_its_releases_folder_without_input(engine: ProcessEngine, plugins: Path) -> None:
-    answer = told(run(engine, spec(plugins, TELLS)))
-    assert answer["cwd"] == str(plugins / "sample@1.0")
-    assert answer["stdin"] == ""
+def test_a_program_runs_in_its_releases_folder(engine: ProcessEngine, plugins: Path) -> None:
+    assert told(run(engine, spec(plugins, TELLS)))["cwd"] == str(plugins / "sample@1.0")
 
 
 def test_a_program_gets_nothing_else_of_the_agents_environment(
@@ -103,12 +116,6 @@ def test_given_envs_win_but_for_the_server_address(plugins: Path) -> None:
         "GRADIO_SERVER_NAME": "127.0.0.1",
         "PYTHONPATH": f"{plugins / 'sample@1.0'}{os.pathsep}/mine",
     }
-
-
-def test_a_program_can_import_its_own_package(engine: ProcessEngine, plugins: Path) -> None:
-    wanted = spec(plugins, f"    from plugin.sibling import answer\n    assert answer == 42\n{LISTENS}")
-    (plugins / "sample@1.0" / "plugin" / "sibling.py").write_text("answer = 42\n")
-    assert run(engine, wanted).running
 
 
 @pytest.mark.parametrize("name", ["", "A=B", "A\0", "ok"])
@@ -152,26 +159,6 @@ def test_a_group_ends_with_its_first_process(engine: ProcessEngine, plugins: Pat
     wait_until(lambda: ended(stubborn))
 
 
-def test_a_program_that_ignores_the_request_to_end_is_killed(plugins: Path) -> None:
-    engine = ProcessEngine(stop_grace=0.2)
-    ignores = "    import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    container = run(engine, spec(plugins, ignores + TELLS))
-    pid = told(container)["pid"]
-    engine.remove(container.id)
-    assert ended(pid)
-    engine.close()
-
-
-def test_a_program_is_asked_to_end_before_it_is_killed(engine: ProcessEngine, plugins: Path, tmp_path: Path) -> None:
-    said = tmp_path / "said"
-    says = (
-        f"    import pathlib, signal, sys\n    def end(*_):\n        pathlib.Path({str(said)!r}).touch(); sys.exit()\n"
-    )
-    container = run(engine, spec(plugins, f"{says}    signal.signal(signal.SIGTERM, end)\n{LISTENS}"))
-    engine.remove(container.id)
-    assert said.exists()
-
-
 def test_a_stopped_program_is_removed_too(plugins: Path) -> None:
     engine = ProcessEngine(stop_grace=0.2)
     container = run(engine, spec(plugins, TELLS))
@@ -194,16 +181,41 @@ def test_no_zombie_is_left(plugins: Path) -> None:
     assert set(children_of(os.getpid())) <= before
 
 
-def test_a_flood_of_output_neither_blocks_the_program_nor_fills_the_memory(
-    engine: ProcessEngine, plugins: Path
-) -> None:
-    flood = "    import sys\n    for _ in range(400): sys.stdout.write('x' * 100_000)\n    print('the end')\n"
-    container = run(engine, spec(plugins, flood + TELLS))
-    kept = engine._entries[container.id].child
-    assert kept
-    wait_until(lambda: kept.output().endswith("the end\n"))
-    assert len(kept._output) <= 2 * child_module._KEPT_OUTPUT
-    assert len(kept.output()) <= child_module._KEPT_OUTPUT
+def test_of_what_was_written_the_end_is_kept() -> None:
+    output = child_module.Output()
+    for number in range(400):
+        output.append(f"{number % 10}".encode() * 100_000)
+        assert len(output._kept) <= 2 * child_module._KEPT_OUTPUT + 100_000
+    output.append(b"\xc3\xbc the end")
+    text = output.text()
+    assert len(text.encode()) == child_module._KEPT_OUTPUT
+    assert text.endswith("9999\u00fc the end")
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "expected"),
+    [
+        ("", 3, ""),
+        ("a", 0, ""),
+        ("a", 1, "a"),
+        ("a\nb\n", 1, "b\n"),
+        ("a\nb\nc", 2, "b\nc"),
+        ("a\n\n\n", 2, "\n\n"),
+        ("a\r\nb\u2028c\rd\n", 1, "b\u2028c\rd\n"),
+        ("a\nb", 10**30, "a\nb"),
+    ],
+)
+def test_lines_end_where_docker_ends_them(text: str, count: int, expected: str) -> None:
+    assert last_lines(text, count) == expected
+
+
+def test_what_is_kept_of_the_output_is_one_over_all_starts(engine: ProcessEngine, plugins: Path) -> None:
+    container = run(engine, spec(plugins, f"    print('here', flush=True)\n{TELLS}"))
+    for _ in range(2):
+        engine.stop(container.id)
+        engine.start(container.id)
+    wait_until(lambda: engine.logs(container.id, None) == "here\n" * 3)
+    assert engine.logs(container.id[:12], 2) == "here\n" * 2
 
 
 def test_a_process_that_leaves_the_group_and_keeps_the_output_open_does_not_hold_up_the_removal(
@@ -215,9 +227,7 @@ def test_a_process_that_leaves_the_group_and_keeps_the_output_open_does_not_hold
     print("away", away.pid, flush=True)
 """
     container = run(engine, spec(plugins, leaves + LISTENS))
-    kept = engine._entries[container.id].child
-    assert kept
-    away = int(wait_until(kept.output).split()[1])
+    away = int(wait_until(lambda: engine.logs(container.id, None)).split()[1])
     engine.remove(container.id)
     assert engine.list() == []
     kill(away)
@@ -331,6 +341,8 @@ def test_a_container_that_is_being_removed_is_neither_started_nor_removed_again(
             engine.remove(container.id)
         with pytest.raises(ConflictError, match="was removed while it was being started"):
             engine.start(container.id)
+        with pytest.raises(ConflictError, match="being removed already"):
+            engine.stop(container.id)
         closing = threads.submit(engine.close)
         kill(pid)
         removing.result()
@@ -338,14 +350,70 @@ def test_a_container_that_is_being_removed_is_neither_started_nor_removed_again(
 
 
 def test_an_end_is_told_once_and_a_removal_is_not(engine: ProcessEngine, plugins: Path) -> None:
-    told_of: list[Container] = []
-    engine.watch(told_of.append)
     wanted = spec(plugins, TELLS)
+    watcher = Told()
+    first = engine.create(wanted)
+    engine.watch(watcher)
+    engine.remove(first.id)
     engine.remove(run(engine, wanted).id)
-    ends = run(engine, wanted)
+    ends, stops = run(engine, wanted), run(engine, wanted)
     kill(told(ends)["pid"])
-    wait_until(lambda: told_of)
-    assert [(container.id, container.status, container.exit_code) for container in told_of] == [(ends.id, "exited", -9)]
+    wait_until(lambda: len(watcher.all) == 2)
+    engine.stop(stops.id)
+    engine.stop(stops.id)
+    assert watcher.all == [[first.id], (ends.id, "exited", -9), (stops.id, "exited", -15)]
+
+
+def test_an_end_before_the_program_listens_is_told_by_start_alone(engine: ProcessEngine, plugins: Path) -> None:
+    watcher = Told()
+    engine.watch(watcher)
+    with pytest.raises(InvalidError, match="ended with code 3 before it listened"):
+        run(engine, spec(plugins, "raise SystemExit(3)"))
+    assert watcher.all == [[]]
+    (container,) = engine.list()
+    assert (container.status, container.exit_code, bool(container.ended_at)) == ("exited", 3, True)
+
+
+def test_an_end_is_forgotten_when_the_program_runs_again(engine: ProcessEngine, plugins: Path) -> None:
+    container = run(engine, spec(plugins, TELLS))
+    stopped = engine.stop(container.id)
+    assert (stopped.status, stopped.exit_code, stopped.endpoint, stopped.host_port) == ("exited", -15, None, None)
+    assert stopped.ended_at
+    assert stopped.ended_at > container.created_at
+    again = engine.start(container.id)
+    assert (again.status, again.exit_code, again.ended_at) == ("running", None, None)
+    assert engine.start(container.id) == again
+
+
+def test_a_container_that_was_never_started_can_be_stopped(engine: ProcessEngine, plugins: Path) -> None:
+    container = engine.create(spec(plugins, LISTENS))
+    assert engine.stop(container.id) == container
+
+
+def test_a_second_start_while_the_first_is_at_it_is_refused(engine: ProcessEngine, plugins: Path) -> None:
+    container = engine.create(spec(plugins, SLEEPS))
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(engine.start, container.id)
+        wait_until(lambda: engine.get(container.id).status == "starting")
+        with pytest.raises(ConflictError, match="is being started already"):
+            engine.start(container.id)
+        assert engine.stop(container.id).exit_code == -15
+        with pytest.raises(InvalidError, match="ended with code -15 before it listened"):
+            first.result()
+    assert engine.get(container.id).status == "exited"
+
+
+def test_it_is_well_until_it_is_closed() -> None:
+    engine = ProcessEngine()
+    engine.check()
+    assert engine.close() == ()
+    with pytest.raises(UnavailableError, match="stopping"):
+        engine.check()
+
+
+def test_there_is_nothing_to_adopt(engine: ProcessEngine) -> None:
+    engine.adopt("a" * 64)
+    assert engine.list() == []
 
 
 def test_a_closed_engine_makes_nothing_and_can_be_closed_again(plugins: Path) -> None:
@@ -371,7 +439,7 @@ from pathlib import Path
 from synapse_sdk.local_agent.engines import ContainerSpec, ProcessEngine
 from synapse_sdk.local_agent.releases import Releases
 engine = ProcessEngine()
-spec = ContainerSpec("sample-1", Releases(Path(sys.argv[1])).find("sample@1.0"), 1, {}, {}, [])
+spec = ContainerSpec("sample-1", Releases(Path(sys.argv[1])).find("sample@1.0"), 1, {}, {}, [], "me")
 print(engine.start(engine.create(spec).id).endpoint, flush=True)
 time.sleep(600)
 """
@@ -426,10 +494,11 @@ def test_the_end_of_a_program_is_seen_even_if_telling_of_it_fails(
     failures: list[object] = []
     monkeypatch.setattr(threading, "excepthook", failures.append)
 
-    def fails(_: Container) -> None:
-        raise RuntimeError("not today")
+    class Fails(Told):
+        def changed(self, _: Container) -> None:
+            raise RuntimeError("not today")
 
-    engine.watch(fails)
+    engine.watch(Fails())
     container = run(engine, spec(plugins, TELLS))
     kill(told(container)["pid"])
     wait_until(lambda: failures)

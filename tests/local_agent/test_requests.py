@@ -51,6 +51,10 @@ PATHS = [
     ("POST", "/containers/docker/"),
     ("GET", f"/containers/docker/{DOCKER_ID}"),
     ("DELETE", f"/containers/docker/{DOCKER_ID}"),
+    ("POST", f"/containers/docker/{DOCKER_ID}/stop/"),
+    ("POST", f"/containers/docker/{DOCKER_ID}/start/"),
+    ("GET", f"/containers/docker/{DOCKER_ID}/logs/"),
+    ("GET", "/health/"),
     ("GET", "/containers/"),
     ("GET", "/containers/1"),
     ("PATCH", "/containers/1"),
@@ -85,7 +89,10 @@ def test_without_authentication_everybody_is_let_in(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/containers", "/containers/docker", "/containers//", "/containers/1/", "/x", "//", "/containers/docker//"],
+    [
+        *("/", "/containers", "/containers/docker", "/containers//", "/containers/1/", "/x", "//", "/health"),
+        *("/containers/docker//", f"/containers/docker/{DOCKER_ID}/", f"/containers/docker/{DOCKER_ID}/logs"),
+    ],
 )
 def test_an_unknown_path_is_not_found(client: Api, path: str) -> None:
     connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port or 0)
@@ -104,6 +111,10 @@ def test_an_unknown_path_is_not_found(client: Api, path: str) -> None:
         ("/containers/docker/", "GET, POST"),
         ("/containers/1", "DELETE, GET, PATCH"),
         (f"/containers/docker/{DOCKER_ID}", "DELETE, GET"),
+        (f"/containers/docker/{DOCKER_ID}/stop/", "POST"),
+        (f"/containers/docker/{DOCKER_ID}/start/", "POST"),
+        (f"/containers/docker/{DOCKER_ID}/logs/", "GET"),
+        ("/health/", "GET"),
     ],
 )
 @pytest.mark.parametrize("method", ["PUT", "OPTIONS", "TRACE", "QUERY"])
@@ -162,8 +173,8 @@ def test_what_is_no_records_number_names_none(client: Api, segment: str) -> None
     ],
 )
 def test_what_is_no_containers_id_names_none(client: Api, segment: str) -> None:
-    for method in ("GET", "DELETE"):
-        response = client.request(method, f"/containers/docker/{segment}")
+    for method, below in (("GET", ""), ("DELETE", ""), ("POST", "/stop/"), ("POST", "/start/"), ("GET", "/logs/")):
+        response = client.request(method, f"/containers/docker/{segment}{below}")
         assert response.status_code == 404
         assert isinstance(response.json()["detail"], str)
 
@@ -218,6 +229,27 @@ def test_an_env_that_cannot_be_one_is_refused(client: Api, name: str) -> None:
     response = client.post("/containers/docker/", json={"plugin_release": "sample@1.0", "envs": {name: "1"}})
     assert errors_of(response) == [("envs", ["body", "envs", name])]
     assert client.records() == []
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("tail=-1", ("minimum", ["query", "tail"])),
+        ("tail=x", ("type", ["query", "tail"])),
+        ("tail=1.5", ("type", ["query", "tail"])),
+        ("tail=", ("empty", ["query", "tail"])),
+        ("tail=1&tail=2", ("repeated", ["query", "tail"])),
+    ],
+)
+def test_a_malformed_tail_is_refused(client: Api, query: str, error: tuple[str, list[str]]) -> None:
+    assert errors_of(client.get(f"/containers/docker/{DOCKER_ID}/logs/?{query}")) == [error]
+
+
+def test_the_bodies_of_stop_and_start_are_not_looked_at(client: Api) -> None:
+    for verb in ("stop", "start"):
+        headers = {"Content-Type": "x"}
+        response = client.post(f"/containers/docker/{DOCKER_ID}/{verb}/", content=b"{", headers=headers)
+        assert response.json() == {"detail": f"There is no container {DOCKER_ID}."}
 
 
 def test_an_error_in_a_field_says_what_came(client: Api) -> None:
