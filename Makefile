@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-docker test-postgres test-browser test-schemathesis test-others fuzz bench check format generate check-generated lock clean
+.PHONY: help demo test test-docker test-postgres test-browser test-schemathesis test-prism test-others fuzz bench check format generate check-generated lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -47,12 +47,20 @@ $(VENV)/installed-browser: $(VENV)/installed-dev
 test-browser: $(VENV)/installed-browser  ## try the agent's page in Chromium; a picture of it goes to build/docs-page.png
 	@SYNAPSE_TEST_CHROMIUM=$$(scripts/chromium --install) || exit; export SYNAPSE_TEST_CHROMIUM; $(BIN)/pytest -m browser tests/local_agent
 
-$(VENV)/installed-fuzz: $(VENV)/installed-dev
+$(VENV)/installed-test-prism: $(VENV)/installed-dev  ## make every call of the SDK through Prism, which holds both sides to the contract
+	scripts/node-tool prism --version
+	$(BIN)/pytest -m prism tests/test_prism.py
+
+fuzz: $(VENV)/installed-dev
 	$(PIP) install --constraint constraints.txt --group fuzz
 	@touch $@
 
 test-schemathesis: $(VENV)/installed-fuzz  ## have Schemathesis ask a local agent for a minute, in the same order each time
 	$(BIN)/python -m tests.schemathesis --seed 1 --max-examples 20 --max-time 60
+
+test-prism: $(VENV)/installed-dev  ## make every call of the SDK through Prism, which holds both sides to the contract
+	scripts/node-tool prism --version
+	$(BIN)/pytest -m prism tests/test_prism.py
 
 fuzz: $(VENV)/installed-fuzz  ## have Schemathesis ask for ten minutes, with a seed of its own, which it prints
 	$(BIN)/python -m tests.schemathesis --max-examples 200 --max-time 600
