@@ -17,7 +17,6 @@ from synapse_sdk.local_agent.errors import (
     InvalidError,
     NotFoundError,
     UnavailableError,
-    field_error,
 )
 from synapse_sdk.local_agent.health import Probe
 from synapse_sdk.local_agent.records import Record, Records
@@ -149,11 +148,7 @@ class Handlers:
 
     def update_container(self, call: Call) -> dict[str, Any]:
         """Write a status into a record."""
-        status = call.body["status"]
-        if "\0" in status:
-            message = "a status cannot hold a NUL character"
-            raise InvalidError([field_error("status", ["body", "status"], message, status)])
-        values = {"status": status, "status_reason": None}
+        values = {"status": call.body["status"], "status_reason": None}
         return self._records.change(call.path["container_id"], lambda _: values).as_json()
 
     def delete_container(self, call: Call) -> None:
@@ -296,7 +291,8 @@ class Handlers:
 
     def _can_follow(self, agent: str) -> bool:
         """Whether this agent can answer for what another has left."""
-        return owner.is_gone(agent) and owner.engine_of(agent) == self._engine.name
+        is_known = owner.engine_of(agent) == self._engine.name or not owner.leaves_containers(agent)
+        return is_known and owner.is_gone(agent)
 
     def _remove_container_of(self, record: Record) -> None:
         if record.docker_id:

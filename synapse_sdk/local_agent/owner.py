@@ -26,6 +26,11 @@ def engine_of(owner: str) -> str:
     return engine if agent else "process"  # there was no other when agents were not named so
 
 
+def leaves_containers(owner: str) -> bool:
+    """Return whether an agent's containers may go on when it is gone: processes never do."""
+    return engine_of(owner) != "process"
+
+
 def is_gone(owner: str) -> bool:
     """Return whether an agent's process has ended, as far as can be known: another host's never has."""
     host, *process = owner.rpartition("@")[2].rsplit("/", 3)

@@ -412,6 +412,24 @@ def test_a_container_that_another_program_removed_is_deleted(
     assert (record.endpoint, record.owner) == (None, None)
 
 
+def test_that_a_container_is_gone_is_logged_if_it_cannot_be_recorded(
+    handlers: Handlers, engine: Scripted, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    handlers.create_docker_container(CREATE)
+    monkeypatch.setattr(Records, "change_all", lambda *_, **__: raises(OSError("the disk is gone"))())
+    engine.watcher.gone(ID)
+    assert f"That container {ID} was removed could not be recorded" in caplog.text
+    assert "the disk is gone" in caplog.text
+
+
+def test_what_is_being_built_is_left_to_whoever_builds_it(
+    handlers: Handlers, engine: Scripted, records: Records
+) -> None:
+    engine.before["create"] = lambda: engine.watcher.found([])
+    handlers.create_docker_container(CREATE)
+    assert statuses(records) == ["running"]
+
+
 def test_what_was_missed_is_made_up_for(handlers: Handlers, engine: Scripted, records: Records) -> None:
     handlers.create_docker_container(CREATE)
     engine.end(ID, 3)
@@ -551,8 +569,8 @@ def test_a_record_that_is_deleted_while_it_is_taken_over_is_no_error(
         ("scripted@another-host/1/1/x", "is another agent's, which still runs"),
         ("of a later version", "is another agent's, which still runs"),
         (GONE.replace("scripted@", "steam@"), "is one of the engine steam, not of this agent's"),
-        (GONE.replace("scripted@", ""), "is one of the engine process, not of this agent's"),
     ],
+    ids=["running", "another host", "later version", "another engine"],
 )
 def test_the_containers_of_others_are_left_alone(
     plugins: Path, engine: Scripted, records: Records, agent: str, why: str
@@ -569,6 +587,18 @@ def test_the_containers_of_others_are_left_alone(
     handlers.close()
     assert records.get(1) == before
     assert engine.get(ID).running
+
+
+@pytest.mark.parametrize("engine_name", ["process@", ""], ids=["process", "old"])
+def test_what_can_only_have_ended_with_its_agent_is_settled_by_any(
+    plugins: Path, engine: Scripted, records: Records, engine_name: str
+) -> None:
+    record_of(records, GONE.replace("scripted@", engine_name))
+    handlers = Handlers(Releases(plugins), records, engine)
+    record = records.get(1)
+    assert (record.status, record.owner) == ("stopped", None)
+    handlers.delete_container(call(container_id=1))
+    assert statuses(records) == []
 
 
 def test_a_container_without_a_record_is_managed_only_when_all_are(

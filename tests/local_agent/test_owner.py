@@ -19,11 +19,14 @@ def test_an_agent_that_runs_is_not_gone() -> None:
 
 def test_an_agent_names_its_engine() -> None:
     assert owner.engine_of(owner.this_agent("docker")) == "docker"
+    assert owner.leaves_containers(owner.this_agent("docker"))
+    assert not owner.leaves_containers(owner.this_agent("process"))
 
 
 def test_an_agent_that_names_no_engine_is_one_of_processes() -> None:
     old = owner.this_agent("docker").partition("@")[2]
     assert owner.engine_of(old) == "process"
+    assert not owner.leaves_containers(old)
     assert not owner.is_gone(old)
 
 
