@@ -47,11 +47,7 @@ $(VENV)/installed-browser: $(VENV)/installed-dev
 test-browser: $(VENV)/installed-browser  ## try the agent's page in Chromium; a picture of it goes to build/docs-page.png
 	@SYNAPSE_TEST_CHROMIUM=$$(scripts/chromium --install) || exit; export SYNAPSE_TEST_CHROMIUM; $(BIN)/pytest -m browser tests/local_agent
 
-$(VENV)/installed-test-prism: $(VENV)/installed-dev  ## make every call of the SDK through Prism, which holds both sides to the contract
-	scripts/node-tool prism --version
-	$(BIN)/pytest -m prism tests/test_prism.py
-
-fuzz: $(VENV)/installed-dev
+$(VENV)/installed-fuzz: $(VENV)/installed-dev
 	$(PIP) install --constraint constraints.txt --group fuzz
 	@touch $@
 
