@@ -6,10 +6,12 @@ it has changed, and only then.
 
 import hashlib
 import io
+import os
 import re
 import stat
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO, Any, cast
 
 from docker.utils.build import exclude_paths
@@ -24,8 +26,10 @@ _IGNORED = ".dockerignore"
 _REQUIREMENTS = "requirements.txt"
 _GENERATED = ".synapse.Dockerfile"
 # What running a release on this machine leaves in its folder is no part of it.
-_NEVER = ("**/__pycache__", "**/*.pyc")
+_NEVER = ("**/__pycache__",)
 _FOLDER = "/plugin"
+# Lines of requirements that name no file of the release, for certain.
+_BY_NAME = re.compile(r"[\w-]+(\[.*?\])?\s*([<>=!~;#].*)?|--hash=.*|--(extra-)?index-url\b.*|--trusted-host\b.*|--pre")
 
 
 class Build:
@@ -37,6 +41,7 @@ class Build:
 
     Attributes:
         dockerfile: The name of the Dockerfile within what is built from.
+        python_path: The folder of the release within the image, where this and not the release says which it is.
 
     Raises:
         InvalidError: If the release's folder holds what cannot be built from; the message names it.
@@ -44,10 +49,16 @@ class Build:
 
     def __init__(self, release: Release, base_image: str) -> None:
         self._release = release
-        self._names = sorted(_names(release))
-        has_own = (release.folder / _DOCKERFILE).is_file()
+        try:
+            self._names = _names(release)
+            has_own = (release.folder / _DOCKERFILE).is_file()
+            requires = not has_own and _REQUIREMENTS in self._names
+            requirements = _text(release.folder / _REQUIREMENTS) if requires else ""
+        except OSError as error:
+            raise _unreadable(release, os.path.relpath(error.filename, release.folder), error) from error
         self.dockerfile = _DOCKERFILE if has_own else _GENERATED
-        self._generated = None if has_own else generated_dockerfile(release, base_image, installs=self._installs())
+        self.python_path = None if has_own else _FOLDER
+        self._generated = None if has_own else generated_dockerfile(release, base_image, requirements)
 
     def digest(self) -> str:
         """Return what tells this from all that would be built otherwise.
@@ -68,12 +79,6 @@ class Build:
     def tag(self, digest: str) -> str:
         """Return the name of the image that is built from what has this digest."""
         return image_tag(self._release, digest)
-
-    def _installs(self) -> bool:
-        if _REQUIREMENTS not in self._names:
-            return False
-        text = (self._release.folder / _REQUIREMENTS).read_text(errors="replace")
-        return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())
 
     def _pack(self, write: Callable[[bytes], object]) -> str:
         sink = _Digested(write)
@@ -104,8 +109,7 @@ class Build:
                 with path.open("rb") as file:
                     tar.addfile(entry, file)
         except OSError as error:
-            reason = error.strerror or "it changes while it is read"
-            raise InvalidError(f"{self._release.name}: {name} cannot be read: {reason}.") from error
+            raise _unreadable(self._release, name, error) from error
 
 
 class _Digested:
@@ -124,25 +128,24 @@ class _Digested:
         return self._hash.hexdigest()
 
 
-def generated_dockerfile(release: Release, base_image: str, *, installs: bool) -> str:
+def generated_dockerfile(release: Release, base_image: str, requirements: str) -> str:
     """Return the Dockerfile of a release that has none.
 
     Args:
         release: The release.
         base_image: The image to build upon, which has Python.
-        installs: Whether there are requirements to install. They come before the rest, so that they are installed again
-            only when they have changed.
+        requirements: What its requirements.txt holds.
     """
     program = release.program.relative_to(release.folder).as_posix()
-    requirements = (
-        f"COPY {_REQUIREMENTS} ./",
-        f"RUN python -m pip install --no-cache-dir --disable-pip-version-check -r {_REQUIREMENTS}",
-    )
+    wanted = [line.strip() for line in requirements.splitlines() if line.strip() and not line.strip().startswith("#")]
+    install = f"RUN python -m pip install --no-cache-dir --disable-pip-version-check -r {_REQUIREMENTS}"
+    # Alone, they are installed again only when they have changed.
+    first = f"COPY {_REQUIREMENTS} ./" if all(_BY_NAME.fullmatch(line) for line in wanted) else "COPY . ."
     lines = [
         f"FROM {base_image}",
         f"WORKDIR {_FOLDER}",
         f"ENV PYTHONPATH={_FOLDER} PYTHONUNBUFFERED=1",
-        *(requirements if installs else ()),
+        *((first, install) if wanted else ()),
         "COPY . .",
         f"EXPOSE {PORT}",
         f'CMD ["python", "{program}"]',
@@ -152,22 +155,37 @@ def generated_dockerfile(release: Release, base_image: str, *, installs: bool) -
 
 def image_tag(release: Release, digest: str) -> str:
     """Return the name of a release's image, in the characters that such a name may have."""
-    code = re.sub("[^a-z0-9]+", "-", release.code.lower()).strip("-") or "release"
+    code = re.sub("[^a-z0-9]+", "-", release.code.lower())[:100].strip("-") or "release"
     version = re.sub("[^A-Za-z0-9_.-]+", "-", release.version)[:100].lstrip(".-") or "0"
     return f"synapse/{code}:{version}-{digest[:12]}"
 
 
-def _names(release: Release) -> Iterator[str]:
-    """Yield what of a release's folder goes into its image, relative to the folder."""
+def _names(release: Release) -> Sequence[str]:
+    """Return what of a release's folder goes into its image, relative to the folder, in order."""
     ignored = release.folder / _IGNORED
-    lines = ignored.read_text(errors="replace").splitlines() if ignored.is_file() else []
+    lines = _text(ignored).splitlines() if ignored.is_file() else []
     patterns = [*_NEVER, *(line.strip() for line in lines if line.strip() and not line.startswith("#"))]
-    for name in exclude_paths(str(release.folder), patterns):
+    names = sorted(exclude_paths(str(release.folder), patterns))
+    for name in names:
         path = release.folder / name
-        if path.is_symlink():
-            target = path.readlink()
-            if target.is_absolute() or not path.resolve().is_relative_to(release.folder):
-                raise InvalidError(f"{release.name}: the symbolic link {name} leaves the release's folder.")
-        elif not path.is_dir() and not path.is_file():
-            raise InvalidError(f"{release.name}: {name} is neither a file nor a folder nor a symbolic link.")
-        yield name
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            if path.readlink().is_absolute() or not Path(os.path.realpath(path)).is_relative_to(release.folder):
+                raise InvalidError(f"{release.name}: the symbolic link {_shown(name)} leaves the release's folder.")
+        elif not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+            raise InvalidError(f"{release.name}: {_shown(name)} is neither a file nor a folder nor a symbolic link.")
+    return names
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig", errors="replace")
+
+
+def _unreadable(release: Release, name: str, error: OSError) -> InvalidError:
+    reason = error.strerror or "it changes while it is read"
+    return InvalidError(f"{release.name}: {_shown(name)} cannot be read: {reason}.")
+
+
+def _shown(name: str) -> str:
+    """Return the name of a file, which may be any bytes, as a text."""
+    return os.fsencode(name).decode(errors="replace")
