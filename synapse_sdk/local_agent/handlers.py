@@ -184,15 +184,18 @@ class Handlers:
 
     def changed(self, container: Container) -> None:
         """Have its record say what became of a container."""
+        decide = lifecycle.stopped if container.id in self._stopping else lifecycle.seen
         try:
-            self._follow(container.id, lifecycle.stopped if container.id in self._stopping else lifecycle.seen)
+            self._follow(container.id, lambda record, now: decide(record, now) if self._answers_for(record) else {})
         except Exception:
             _logger.exception("What became of container %s could not be recorded", container.id)
 
     def gone(self, container_id: str) -> None:
         """Have its record say that a container was removed."""
         try:
-            self._records.change_all(lifecycle.gone, docker_id=container_id)
+            self._records.change_all(
+                lambda record: lifecycle.gone(record) if self._answers_for(record) else {}, docker_id=container_id
+            )
         except Exception:
             _logger.exception("That container %s was removed could not be recorded", container_id)
 
@@ -288,6 +291,10 @@ class Handlers:
             raise ConflictError(
                 f"The container of record {record.id} is one of the engine {engine}, not of this agent's."
             )
+
+    def _answers_for(self, record: Record) -> bool:
+        """Whether it is for this agent to say what became of a container: its agent says so itself while it runs."""
+        return record.owner == self._me or (record.owner is not None and self._can_follow(record.owner))
 
     def _can_follow(self, agent: str) -> bool:
         """Whether this agent can answer for what another has left."""
