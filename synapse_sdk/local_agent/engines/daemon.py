@@ -7,9 +7,10 @@ from typing import Any
 
 from docker import APIClient
 from docker.constants import DEFAULT_UNIX_SOCKET
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException, NotFound, StreamParseError, TLSParameterError
 from docker.utils import kwargs_from_env
 from requests.exceptions import RequestException, Timeout
+from urllib3.exceptions import HTTPError
 
 from synapse_sdk.local_agent.errors import ConflictError, NotFoundError, UnavailableError
 
@@ -24,10 +25,16 @@ class Daemon:
 
     Attributes:
         url: Where it is.
+
+    Raises:
+        ValueError: If these variables want TLS that cannot be had.
     """
 
     def __init__(self) -> None:
-        self._options: dict[str, Any] = {**kwargs_from_env()}
+        try:
+            self._options: dict[str, Any] = {**kwargs_from_env()}
+        except TLSParameterError as error:
+            raise ValueError(f"DOCKER_TLS_VERIFY or DOCKER_CERT_PATH: {error.msg.rstrip('.')}.") from error
         self.url = self._options.get("base_url") or DEFAULT_UNIX_SOCKET.removeprefix("http+")
         self._lock = threading.Lock()
         self._client: APIClient | None = None
@@ -54,7 +61,8 @@ class Daemon:
             if error.status_code == 409:
                 raise ConflictError(f"Docker says: {error.explanation}") from error
             raise UnavailableError(f"Docker says: {error.explanation or error}", _RETRY_AFTER) from error
-        except (DockerException, RequestException, OSError) as error:
+        # What is cut off in the middle of a stream is told by the libraries below docker-py.
+        except (DockerException, StreamParseError, RequestException, HTTPError, OSError) as error:
             message = f"Docker does not answer at {self.url}: {_reason(error)}."
             raise UnavailableError(message, _RETRY_AFTER) from error
 
@@ -82,26 +90,26 @@ class Daemon:
                 self._client.close()
 
     def _connected(self) -> APIClient:
-        with self._lock:
-            if self._client is None:
-                # The first answer says which version of the API the daemon speaks.
-                first = APIClient(**self._options, version="auto", timeout=_PING_TIMEOUT)
-                first.close()
-                self._client = APIClient(
+        if self._client is None:
+            # The first answer says which version of the API the daemon speaks. Nobody waits for another's attempt.
+            first = APIClient(**self._options, version="auto", timeout=_PING_TIMEOUT)
+            first.close()
+            with self._lock:
+                self._client = self._client or APIClient(
                     **self._options, version=first.api_version, timeout=_TIMEOUT, max_pool_size=_CONNECTIONS
                 )
-            return self._client
+        return self._client
 
 
 def _reason(error: BaseException) -> str:
     """Return what was wrong at the bottom of an error, in a few words."""
-    if isinstance(error, Timeout):
-        return "it took too long"
     chain: list[BaseException] = []
     following: BaseException | None = error
     while following is not None and following not in chain:
         chain.append(following)
         following = following.__cause__ or following.__context__
+    if any(isinstance(each, Timeout) for each in chain):
+        return "it took too long"
     for each in reversed(chain):
         if isinstance(each, OSError) and each.strerror:
             return each.strerror

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from docker import APIClient
-from docker.errors import APIError, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import CancellableStream, LogConfig
 from docker.utils import parse_bytes
 
@@ -72,7 +72,7 @@ class DockerEngine:
         self._base_image = base_image
         self._memory = _checked_memory(memory)
         if pids < 1:
-            raise ValueError(f"A container needs at least one process, not {pids}.")
+            raise ValueError(f"pids: a container needs at least one process, not {pids}.")
         self._pids = pids
         self._build_network = build_network
         self._start_timeout = start_timeout
@@ -117,13 +117,14 @@ class DockerEngine:
         """
         check_envs(spec.envs)
         self._refuse_when_closed()
-        image = self._image(Build(spec.release, self._base_image), spec)
+        build = Build(spec.release, self._base_image)
+        image = self._image(build, spec)
         with self._daemon.asked() as client:
-            container_id = self._create(client, image, spec)
+            container_id = self._create(client, image, spec, build.python_path)
         with self._lock:
             self._mine.add(container_id)
         if self._closing.is_set():
-            self.remove(container_id)
+            self._removed(container_id)
         self._refuse_when_closed()
         return self.get(container_id)
 
@@ -149,7 +150,7 @@ class DockerEngine:
             self._starting[container.id] = False
         try:
             self._start(container)
-            if container.plugin_release:
+            if container.owner:
                 self._await_listener(container)
         except (NotFoundError, ConflictError, InvalidError) as error:
             if self._starting[container.id]:
@@ -228,7 +229,8 @@ class DockerEngine:
         try:
             self._stop(container.id)
             with self._daemon.asked(container.id) as client:
-                client.remove_container(container.id, v=True, force=True)
+                # The volumes without a name of other programs' containers may hold what they still need.
+                client.remove_container(container.id, v=container.owner is not None, force=True)
         finally:
             with self._lock:
                 self._removing.discard(container.id)
@@ -250,7 +252,7 @@ class DockerEngine:
             self._closing.set()
             streams, mine = list(self._streams), list(self._mine)
         for stream in streams:
-            stream.close()
+            _cut_off(stream)
         if self._watching:
             self._watching.join()
         with ThreadPoolExecutor(max_workers=16) as threads:
@@ -318,10 +320,16 @@ class DockerEngine:
                 forcerm=True,
                 decode=True,
             )
-            for part in parts:
-                written.append(part.get("stream") or part.get("error") or part.get("status") or "")
-                if "error" in part:
-                    raise InvalidError(failure(spec.release.name, "could not be built", "".join(written)))
+            try:
+                for part in parts:
+                    written.append(part.get("stream") or part.get("error") or part.get("status") or "")
+                    if "error" in part:
+                        raise InvalidError(failure(spec.release.name, "could not be built", "".join(written)))
+            except APIError as error:
+                # A Dockerfile that Docker cannot read is refused before the first step.
+                if error.status_code != 400:
+                    raise
+                raise InvalidError(_refusal(spec.release.name, "could not be built", error)) from error
         self._refuse_when_closed()
 
     @contextmanager
@@ -351,9 +359,9 @@ class DockerEngine:
         with self._lock:
             self._streams.add(stream)
         if self._closing.is_set():
-            stream.close()
+            _cut_off(stream)
 
-    def _create(self, client: APIClient, image: str, spec: ContainerSpec) -> str:
+    def _create(self, client: APIClient, image: str, spec: ContainerSpec, python_path: str | None) -> str:
         host = client.create_host_config(
             port_bindings={_PUBLISHED: (ports.HOST, None)},
             init=True,
@@ -370,12 +378,14 @@ class DockerEngine:
                 made = client.create_container(
                     image,
                     name=attempt,
-                    environment=environment(spec),
+                    environment=environment(spec, python_path),
                     labels=docker_labels(spec),
-                    ports=[_PUBLISHED],
+                    ports=[PORT],
                     host_config=host,
                 )
             except APIError as error:
+                if error.status_code == 400:
+                    raise InvalidError(_refusal(spec.release.name, "could not be made a container", error)) from error
                 # Agents with databases of their own count from 1, each.
                 if error.status_code != 409 or attempt != name:
                     raise
@@ -384,20 +394,20 @@ class DockerEngine:
         raise AssertionError("unreachable")
 
     def _start(self, container: Container) -> None:
-        for attempt in range(_ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             with self._daemon.asked(container.id) as client:
                 try:
                     client.start(container.id)
-                except NotFound:
-                    raise
                 except APIError as error:
-                    explanation = str(error.explanation)
+                    if error.status_code in (404, 409):
+                        raise
                     # The daemon picks a free port, but another program may be quicker to take it.
-                    if _PORT_TAKEN in explanation and attempt + 1 < _ATTEMPTS:
-                        continue
-                    name = container.plugin_release or container.name
-                    raise InvalidError(failure(name, "could not be started", explanation)) from error
-            return
+                    if _PORT_TAKEN not in str(error.explanation):
+                        name = container.plugin_release or container.name
+                        raise InvalidError(_refusal(name, "could not be started", error)) from error
+                else:
+                    return
+        raise UnavailableError(f"No port of {ports.HOST} stayed free until {container.name} was started.")
 
     def _await_listener(self, container: Container) -> None:
         """Return when a container's program accepts connections."""
@@ -427,15 +437,19 @@ class DockerEngine:
 
     def _watch(self, watcher: Watcher, settled: threading.Event) -> None:
         pause = 0.1
+        said = ""
         while not self._closing.is_set():
             try:
                 for event in self._events(watcher):
                     settled.set()
-                    pause = 0.1
+                    pause, said = 0.1, ""
                     if event:
                         self._tell(watcher, event)
             except UnavailableError as error:
-                _logger.warning("%s", error)
+                # Once, and not as often as it is tried again.
+                if str(error) != said:
+                    said = str(error)
+                    _logger.warning("%s", said)
             except Exception:
                 _logger.exception("What becomes of containers could not be followed")
             settled.set()
@@ -444,6 +458,8 @@ class DockerEngine:
 
     def _events(self, watcher: Watcher) -> Iterator[Mapping[str, Any]]:
         """Yield an empty event when the containers that are there have been told of, then those of the daemon."""
+        # A daemon that is stopped lets itself be asked for events, and for that there is no timeout.
+        self._daemon.ping()
         with self._daemon.asked() as client:
             stream = client.events(decode=True, filters={"type": "container", "label": AGENT})
         self._keep(stream)
@@ -454,7 +470,7 @@ class DockerEngine:
         finally:
             with self._lock:
                 self._streams.discard(stream)
-            stream.close()
+            _cut_off(stream)
 
     def _tell(self, watcher: Watcher, event: Mapping[str, Any]) -> None:
         if event["Action"] == "destroy":
@@ -472,9 +488,11 @@ def container_of(found: Mapping[str, Any], phase: str | None = None) -> Containe
         phase: Its status, where this engine knows better.
     """
     state, labels = found["State"], found["Config"].get("Labels") or {}
+    # An image of an agent's making has one of them, too.
+    labels = labels if AGENT in labels else {}
     running = bool(state["Running"])
     has_ended = not running and not state["FinishedAt"].startswith("0001-")
-    host_port = _host_port(found) if running and phase is None and AGENT in labels else None
+    host_port = _host_port(found) if running and phase is None and labels else None
     code = exit_code(state["ExitCode"]) if has_ended else None
     return Container(
         id=found["Id"],
@@ -486,7 +504,7 @@ def container_of(found: Mapping[str, Any], phase: str | None = None) -> Containe
         endpoint=f"http://{ports.HOST}:{host_port}" if host_port else None,
         plugin_release=labels.get(RELEASE),
         labels=_json_list(labels.get(LABELS)),
-        created_at=found["Created"],
+        created_at=in_microseconds(found["Created"]),
         record_id=int(number) if (number := labels.get(RECORD, "")).isdecimal() else None,
         exit_code=code,
         ended_at=in_microseconds(state["FinishedAt"]) if has_ended else None,
@@ -512,14 +530,20 @@ def container_name(wanted: str) -> str:
     return re.sub("[^A-Za-z0-9_.-]", "-", wanted).lstrip("_.-")
 
 
-def environment(spec: ContainerSpec) -> dict[str, str]:
+def environment(spec: ContainerSpec, python_path: str | None = None) -> dict[str, str]:
     """Return the environment of a container's program, over that of its image.
 
     What the caller gave comes before `PLUGIN_PARAMS`; the server address is the engine's alone, which publishes it.
+
+    Args:
+        spec: The container.
+        python_path: What comes first in `PYTHONPATH`. None leaves that to the image.
     """
+    search = ":".join(filter(None, [python_path, spec.envs.get("PYTHONPATH")]))
     return {
         "PLUGIN_PARAMS": json.dumps(spec.params),
         **spec.envs,
+        **({"PYTHONPATH": search} if python_path else {}),
         "GRADIO_SERVER_NAME": "0.0.0.0",  # noqa: S104 - within the container
         "GRADIO_SERVER_PORT": str(PORT),
     }
@@ -538,20 +562,37 @@ def docker_labels(spec: ContainerSpec) -> dict[str, str]:
 def _checked_memory(memory: str | None) -> int | None:
     if memory is None:
         return None
-    size = parse_bytes(memory)
+    try:
+        size = int(parse_bytes(memory))
+    except (DockerException, ValueError, OverflowError):
+        raise ValueError(f"memory: {memory!r} is no size such as 512m or 2g.") from None
     if size < 6 * 1024 * 1024:
-        raise ValueError(f"A container needs at least 6m of memory, not {memory}.")
-    return int(size)
+        raise ValueError(f"memory: a container needs at least 6m, not {memory}.")
+    return size
+
+
+def _refusal(release: str, what: str, error: APIError) -> str:
+    return failure(release, what, str(error.explanation or error))
+
+
+def _cut_off(stream: "CancellableStream[Any]") -> None:
+    """End a stream, whatever thread waits for it and whatever has become of it already."""
+    with suppress(Exception):
+        stream.close()
 
 
 def _host_port(found: Mapping[str, Any]) -> int | None:
-    for binding in found["NetworkSettings"]["Ports"].get(_PUBLISHED) or ():
+    for binding in (found["NetworkSettings"]["Ports"] or {}).get(_PUBLISHED) or ():
         return int(binding["HostPort"])
     return None
 
 
 def _json_list(text: str | None) -> Sequence[str]:
-    return tuple(json.loads(text)) if text else ()
+    try:
+        found = json.loads(text or "[]")
+    except ValueError:
+        found = []  # anybody can give a container such a label
+    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def _listens(found: Mapping[str, Any]) -> bool:
