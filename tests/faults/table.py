@@ -499,8 +499,7 @@ reset, then well                  logs wait health    2     answer              
 half a body                       stop start          1     ResponseIncomplete  1      yes     -         2
 half a body                       logs wait           3     ResponseIncomplete  3      no      .1 .2     2
 half of chunks                    logs                3     ResponseIncomplete  3      no      .1 .2     2
-silence; read=.15                 stop                1     Timeout             1      yes     -         .15-2
-silence; create=.15               start               1     Timeout             1      yes     -         .15-2
+silence; create=.15               stop start          1     Timeout             1      yes     -         .15-2
 silence; read=.15                 logs health         3     Timeout             3      no      .1 .2     .45-2
 silence; deadline=.3              stop start          1     Timeout             1      yes     -         .3-1.5
 silence; deadline=.3              logs health         1     Timeout             1      no      -         .3-1.5
