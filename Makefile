@@ -24,7 +24,7 @@ $(VENV)/installed: pyproject.toml constraints.txt  # what the SDK and the local 
 # SDK into clean environments without a network.
 $(VENV)/installed-dev: $(VENV)/installed lowest.txt
 	$(PIP) install --constraint constraints.txt --group dev
-	$(PIP) wheel --constraint constraints.txt --wheel-dir $(VENV)/wheelhouse '.[local-agent]'
+	$(PIP) wheel --constraint constraints.txt --wheel-dir $(VENV)/wheelhouse '.[testing]'
 	$(PIP) wheel --constraint lowest.txt --wheel-dir $(VENV)/wheelhouse-lowest .
 	@touch $@
 

@@ -130,15 +130,11 @@ class LocalAgent:
             raise RuntimeError("The agent runs already.")
         with ExitStack() as stack:
             contract = Contract.load(self._contract or contract_path())
-            releases = Releases(self._plugins)
             listening = stack.enter_context(_listen(self._host, self._port))
-            records = Records(self._database or _temporary_database(stack))
-            stack.callback(records.close)
-            engine = self._make_engine()
-            handlers = Handlers(releases, records, engine, manage_all=self._manage_all)
+            handlers = self._make_handlers(stack)
             closing = stack.enter_context(ExitStack())
             closing.callback(handlers.close)
-            app = App(contract, handlers, token=self._token, validate_responses=self._validate_responses)
+            app = self._make_app(contract, handlers)
             stack.callback(_serve(app, listening))
             # Closed first, so that the server need not wait for programs that are being started.
             stack.push(closing.pop_all())
@@ -150,6 +146,15 @@ class LocalAgent:
         """Stop the agent and its containers. One that does not run is left as it is."""
         self._url = ""
         self._resources.close()
+
+    def _make_handlers(self, stack: ExitStack) -> Handlers:
+        releases = Releases(self._plugins)
+        records = Records(self._database or _temporary_database(stack))
+        stack.callback(records.close)
+        return Handlers(releases, records, self._make_engine(), manage_all=self._manage_all)
+
+    def _make_app(self, contract: Contract, handlers: Handlers) -> App:
+        return App(contract, handlers, token=self._token, validate_responses=self._validate_responses)
 
     def _make_engine(self) -> Engine:
         if not isinstance(self._engine, str):

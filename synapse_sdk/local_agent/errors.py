@@ -11,7 +11,7 @@ AgentError
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 FieldError = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ class AgentError(Exception):
         headers: Headers of the answer.
     """
 
-    status: ClassVar[int]
+    status: int
 
     def __init__(self, detail: str | Sequence[FieldError], headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)

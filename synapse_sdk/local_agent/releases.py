@@ -1,6 +1,6 @@
 """Plugin releases: folders `code@version`, each with a `config.yaml`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,9 +68,7 @@ class Releases:
         if "\0" in name or folder.parent != self._folder or folder.resolve() != folder:
             raise InvalidError(f"{name!r} leaves the plugins folder.")
         if not folder.is_dir():
-            names = self.names()
-            listed = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
-            raise NotFoundError(f"There is no plugin release {name}. There is {listed or 'none at all'}.")
+            raise missing(name, self.names())
         try:
             config = yaml.safe_load((folder / CONFIG).read_bytes())
         except FileNotFoundError:
@@ -88,6 +86,12 @@ class Releases:
         if not program.is_file():
             raise InvalidError(f"{name}: {CONFIG}: the entrypoint's file {program.relative_to(folder)} is not there.")
         return Release(code, version, folder, program)
+
+
+def missing(name: str, names: Sequence[str]) -> NotFoundError:
+    """Return the error that says that there is no release of a name, and which there are."""
+    listed = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
+    return NotFoundError(f"There is no plugin release {name}. There is {listed or 'none at all'}.")
 
 
 def entrypoint_file(config: object, code: str, version: str) -> Path:

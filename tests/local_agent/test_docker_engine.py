@@ -15,7 +15,8 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,10 @@ from synapse_sdk.local_agent import LocalAgent
 from synapse_sdk.local_agent.engines import make_engine, ports
 from tests.docs.blocks import blocks
 from tests.local_agent.docker_images import busybox_image, python_image
+from tests.local_agent.dockerd import Dockerd
 from tests.local_agent.support import LISTENS, TOKEN, Api, make_release, wait_until
 
-pytestmark = [
-    pytest.mark.docker,
-    # docker-py drops the socket with which it could not connect.
-    pytest.mark.filterwarnings("ignore:unclosed <socket.socket fd=.*, family=1,:ResourceWarning"),
-]
+pytestmark = pytest.mark.docker
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 REFERENCE = Path(__file__).parents[1] / "docs" / "container-mixin.md"
@@ -666,6 +664,33 @@ def test_a_daemon_that_appears_later_is_used_and_records_agree_with_it(
         assert answers_at(left["endpoint"])
         assert api.create(name)["status"] == "running"
         assert api.delete(f"/containers/docker/{left['id']}").status_code == 204
+
+
+def test_a_build_is_answered_when_its_daemon_or_its_agent_ends(
+    dockerd: Dockerd, plugins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", dockerd.host)
+    with contextlib.closing(docker.DockerClient(dockerd.host)) as client, ThreadPoolExecutor(1) as threads:
+        steps = ("RUN echo building && sleep 600", 'CMD ["sh"]')
+        name = release(plugins, "endless@1.0", f"FROM {busybox_image(client)}", *steps)
+
+        def creating(api: Api) -> Future[httpx.Response]:
+            # Beyond the end of its client, too.
+            ask = partial(httpx.post, headers=api.headers, json={"plugin_release": name}, timeout=60)
+            asked = threads.submit(ask, str(api.base_url.join("/containers/docker/")))
+            wait_until(lambda: [one for one in client.containers.list() if "building" in str(one.attrs["Config"])])
+            return asked
+
+        with serving(plugins, "") as api:
+            asked = creating(api)
+            dockerd.end()
+            assert asked.result(10).status_code == 503
+            assert asked.result().json()["detail"].startswith(f"Docker does not answer at {dockerd.host}: ")
+            dockerd.start()
+            assert api.records() == []
+            asked = creating(api)
+        assert asked.result(10).status_code == 503
+        assert asked.result().json()["detail"] == "The agent is stopping."
 
 
 def answers_at(endpoint: str) -> bool:

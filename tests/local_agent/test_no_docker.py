@@ -19,9 +19,6 @@ from synapse_sdk.local_agent.errors import UnavailableError
 from synapse_sdk.local_agent.releases import Releases
 from tests.local_agent.support import TOKEN, Api, make_release
 
-# docker-py drops the socket with which it could not connect.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket.socket fd=.*, family=1,:ResourceWarning")
-
 
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -42,11 +42,11 @@ def versions(python: Path) -> dict[str, str]:
     return {one["name"]: one["version"] for one in json.loads(listed)}
 
 
-def environment(folder: Path, *, requirement: str, wheels: Path) -> Path:
-    """Make a virtual environment with one requirement from a folder of wheels, and return its Python."""
+def environment(folder: Path, *requirements: str, wheels: Path) -> Path:
+    """Make a virtual environment with these requirements from a folder of wheels, and return its Python."""
     run(sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin" / "python"
-    pip("--python", python, "install", "--no-index", "--find-links", wheels, requirement)
+    pip("--python", python, "install", "--no-index", "--find-links", wheels, *requirements)
     return python
 
 
@@ -61,7 +61,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def plain(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with the wheel and no extra."""
-    return environment(tmp_path_factory.mktemp("plain") / "venv", requirement=str(wheel), wheels=WHEELHOUSE)
+    return environment(tmp_path_factory.mktemp("plain") / "venv", str(wheel), wheels=WHEELHOUSE)
 
 
 def test_the_wheel_holds_both_packages_the_types_the_contract_and_the_marks_of_typing(wheel: Path) -> None:
@@ -81,6 +81,7 @@ def test_the_wheel_holds_both_packages_the_types_the_contract_and_the_marks_of_t
     tops = {name.split("/")[0] for name in names}
     assert tops == {
         "synapse_sdk",
+        "_synapse_sdk_pytest.py",
         "synapse_agent_api",
         "synapse_agent_types",
         f"{wheel.name.split('-py3')[0]}.dist-info",
@@ -136,7 +137,7 @@ def test_without_its_extra_the_local_agent_says_what_to_install(plain: Path) -> 
 def test_the_clients_work_on_the_oldest_dependencies_that_are_allowed(
     wheel: Path, tmp_path: Path, server: HTTPServer
 ) -> None:
-    python = environment(tmp_path / "venv", requirement=str(wheel), wheels=LOWEST)
+    python = environment(tmp_path / "venv", str(wheel), wheels=LOWEST)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     oldest = dict(re.findall(r"^([\w-]+)>=([\d.]+)", line)[0] for line in project["dependencies"])
     installed = versions(python)
@@ -146,9 +147,7 @@ def test_the_clients_work_on_the_oldest_dependencies_that_are_allowed(
 
 
 def test_with_the_extra_the_installed_local_agent_serves_the_installed_client(wheel: Path, tmp_path: Path) -> None:
-    python = environment(
-        tmp_path / "venv", requirement=f"synapse-sdk[local-agent] @ {wheel.as_uri()}", wheels=WHEELHOUSE
-    )
+    python = environment(tmp_path / "venv", f"synapse-sdk[local-agent] @ {wheel.as_uri()}", wheels=WHEELHOUSE)
     program = """
 import sys
 from synapse_sdk import AgentClient
@@ -160,3 +159,43 @@ with LocalAgent(plugins=sys.argv[1], token="t0ken") as agent, AgentClient(agent.
     print(client.list_docker_containers())
 """
     assert run(python, "-c", program, ROOT / "examples" / "plugins").splitlines() == ["True", "[]"]
+
+
+def pytest_of(python: Path, suite: Path, program: str) -> subprocess.CompletedProcess[str]:
+    """Run a suite of one module by the pytest of an environment."""
+    (suite / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    (suite / "test_it.py").write_text(program)
+    command = [str(python), "-m", "pytest", "-p", "no:cacheprovider", "-rA"]
+    return subprocess.run(command, cwd=suite, env={}, capture_output=True, text=True, check=False)
+
+
+def test_without_its_extra_the_pytest_plugin_does_nothing_until_it_is_asked(wheel: Path, tmp_path: Path) -> None:
+    python = environment(tmp_path / "venv", str(wheel), "pytest", wheels=WHEELHOUSE)
+    program = """
+import sys
+
+def test_other(request):
+    assert request.config.pluginmanager.has_plugin("synapse-sdk")
+    assert "synapse_sdk" not in sys.modules
+
+def test_it(synapse_agent):
+    pass
+"""
+    done = pytest_of(python, tmp_path, program)
+    assert "PASSED test_it.py::test_other" in done.stdout
+    assert "ERROR test_it.py::test_it" in done.stdout
+    assert re.search(
+        r"^The agent for tests needs \w+: pip install 'synapse-sdk\[testing\]'$", done.stdout, re.MULTILINE
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_with_its_extra_the_pytest_plugin_has_the_fixture(wheel: Path, tmp_path: Path) -> None:
+    python = environment(tmp_path / "venv", f"synapse-sdk[testing] @ {wheel.as_uri()}", wheels=WHEELHOUSE)
+    program = """
+def test_it(synapse_agent):
+    made = synapse_agent.client.create_docker_container("sample@1.0.0")
+    assert synapse_agent.client.list_docker_containers() == [made]
+"""
+    done = pytest_of(python, tmp_path, program)
+    assert done.returncode == 0, done.stdout + done.stderr

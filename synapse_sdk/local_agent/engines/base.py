@@ -6,13 +6,15 @@ An engine is synchronous and safe to use from many threads. It says what is wron
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from synapse_sdk.local_agent.errors import NotFoundError
 from synapse_sdk.local_agent.releases import Release
 
 _TAIL = 4000
+_SHORT_ID = 12
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,19 @@ class Engine(Protocol):
             The ids of those that could not be removed.
         """
         ...
+
+
+def whole_id(container_id: str, ids: Iterable[str]) -> str:
+    """Return the one of these ids that is meant by it, or by its first 12 digits or more.
+
+    Raises:
+        NotFoundError: If none is, or several are.
+    """
+    is_short = len(container_id) >= _SHORT_ID
+    found = [each for each in ids if each == container_id or (is_short and each.startswith(container_id))]
+    if len(found) != 1:
+        raise NotFoundError(f"There is no container {container_id}.")
+    return found[0]
 
 
 def last_lines(text: str, count: int) -> str:

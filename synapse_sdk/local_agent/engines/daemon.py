@@ -1,5 +1,6 @@
 """The Docker daemon, and what it means when it does not do what it was asked to."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,6 +91,7 @@ class Daemon:
                 self._client.close()
 
     def _connected(self) -> APIClient:
+        self._reach()
         if self._client is None:
             # The first answer says which version of the API the daemon speaks. Nobody waits for another's attempt.
             first = APIClient(**self._options, version="auto", timeout=_PING_TIMEOUT)
@@ -100,6 +102,13 @@ class Daemon:
                 )
         return self._client
 
+    def _reach(self) -> None:
+        """Connect to a socket of this machine: docker-py leaves the one open with which it cannot."""
+        if self.url.startswith("unix://"):
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(_PING_TIMEOUT)
+                probe.connect("/" + self.url.removeprefix("unix://").lstrip("/"))
+
 
 def _reason(error: BaseException) -> str:
     """Return what was wrong at the bottom of an error, in a few words."""
@@ -108,7 +117,7 @@ def _reason(error: BaseException) -> str:
     while following is not None and following not in chain:
         chain.append(following)
         following = following.__cause__ or following.__context__
-    if any(isinstance(each, Timeout) for each in chain):
+    if any(isinstance(each, Timeout | TimeoutError) for each in chain):
         return "it took too long"
     for each in reversed(chain):
         if isinstance(each, OSError) and each.strerror:

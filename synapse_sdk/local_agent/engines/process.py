@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from synapse_sdk.local_agent.engines import ports
-from synapse_sdk.local_agent.engines.base import Container, ContainerSpec, Watcher, failure, last_lines
+from synapse_sdk.local_agent.engines.base import Container, ContainerSpec, Watcher, failure, last_lines, whole_id
 from synapse_sdk.local_agent.engines.child import Child, Output, Reaper
 from synapse_sdk.local_agent.engines.envs import check_envs
 from synapse_sdk.local_agent.errors import (
@@ -26,7 +26,6 @@ from synapse_sdk.local_agent.times import utc_now
 
 _PASSED_ON = re.compile("PATH|HOME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|SYSTEMROOT")
 _ATTEMPTS = 3
-_SHORT_ID = 12
 
 
 @dataclass
@@ -215,14 +214,7 @@ class ProcessEngine:
             self.remove(container_id)
 
     def _find(self, container_id: str) -> _Entry:
-        found = [
-            entry
-            for full_id, entry in self._entries.items()
-            if full_id == container_id or (len(container_id) >= _SHORT_ID and full_id.startswith(container_id))
-        ]
-        if len(found) != 1:
-            raise NotFoundError(f"There is no container {container_id}.")
-        return found[0]
+        return self._entries[whole_id(container_id, self._entries)]
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
