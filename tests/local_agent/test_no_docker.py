@@ -117,11 +117,12 @@ def test_a_server_that_is_no_daemon_is_told_from_one(tmp_path: Path, nowhere: st
         other.listen()
 
         def serve() -> None:
-            for _ in range(2):
+            while True:
                 connection, _ = other.accept()
-                connection.recv(65536)
-                connection.sendall(b"SSH-2.0-OpenSSH\r\n")
-                connection.close()
+                with connection:
+                    if connection.recv(65536):
+                        connection.sendall(b"SSH-2.0-OpenSSH\r\n")
+                        return
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
