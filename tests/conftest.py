@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_httpserver import HTTPServer
 
 
-pytest_plugins = ["tests.deselected", "tests.faults.report", "tests.shown"]
+pytest_plugins = ["tests.deselected", "tests.faults.report", "tests.local_agent.faults.report", "tests.shown"]
 
 # What these assert is told in full, as in tests.
 pytest.register_assert_rewrite("tests.faults.play", "tests.faults.server")

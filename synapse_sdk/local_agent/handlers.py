@@ -2,13 +2,16 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from synapse_sdk._version import __version__
 from synapse_sdk.local_agent import lifecycle, owner
+from synapse_sdk.local_agent.again import Again
 from synapse_sdk.local_agent.contract import Call
 from synapse_sdk.local_agent.engines import Container, ContainerSpec, Engine
 from synapse_sdk.local_agent.errors import (
@@ -25,13 +28,16 @@ from synapse_sdk.local_agent.releases import Releases
 PAGE_SIZE = 20
 LARGEST_PAGE = 1000
 
+_FAILED = "the database or the engine failed"
+
 _logger = logging.getLogger("synapse_sdk.local_agent")
 
 
 class Handlers:
     """Answers the requests: each method of an operation's name takes a checked call and returns what its answer holds.
 
-    It is also the engine's watcher, and has the records follow what becomes of the containers.
+    It is also the engine's watcher, and has the records follow what becomes of the containers; where it cannot, because
+    the database or the engine fails, as soon as they work again.
 
     Args:
         releases: The plugin releases.
@@ -49,15 +55,23 @@ class Handlers:
         self._turns = [threading.Lock() for _ in range(64)]
         self._stopping: set[str] = set()
         self._probes = {"engine": Probe(engine.name, engine.check), "database": Probe(records.name, records.check)}
+        self._lock = threading.Lock()
+        # Numbers of records, and ids of containers, which somebody was at work on and had to leave as they were.
+        self._left: set[int | str] = set()
+        self._settling = Again(lambda: self.found(engine.list()), "settling")
         engine.watch(self)
 
     def close(self) -> None:
         """Remove the containers, and have their records say so."""
+        self._settling.close()
         left = self._engine.close()
-        self._records.change_all(
-            lambda record: {} if record.docker_id in left else lifecycle.abandoned(record, "the agent stopped"),
-            owner=self._me,
-        )
+        try:
+            self._records.change_all(
+                lambda record: {} if record.docker_id in left else lifecycle.abandoned(record, "the agent stopped"),
+                owner=self._me,
+            )
+        except SQLAlchemyError as error:
+            _logger.warning("Its records are settled by the next agent on the database: %s", error)
 
     def list_docker_containers(self, _: Call) -> list[dict[str, Any]]:
         """Return all containers of the engine."""
@@ -79,12 +93,8 @@ class Handlers:
         )
         name = f"{release.code}-{release.version}-{record.id}"
         spec = ContainerSpec(name, release, record.id, envs=body.get("envs", {}), owner=self._me, **wanted)
-        try:
-            container = self._engine.create(spec)
-        except BaseException as error:
-            self._unmade(record, error)
-            raise
-        return docker_container(self._start_first(record, container), record.id)
+        with self._settled_later(record.id):
+            return docker_container(self._make(record, spec), record.id)
 
     def get_docker_container(self, call: Call) -> dict[str, Any]:
         """Return a container."""
@@ -97,8 +107,9 @@ class Handlers:
             return self._shown(self._engine.stop(container.id))
         self._stopping.add(container.id)
         try:
-            stopped = self._engine.stop(container.id)
-            self._follow(container.id, lifecycle.stopped)
+            with self._settled_later(container.id):
+                stopped = self._engine.stop(container.id)
+                self._follow(container.id, lifecycle.stopped)
         finally:
             self._stopping.discard(container.id)
         return self._shown(stopped)
@@ -106,24 +117,26 @@ class Handlers:
     def start_docker_container(self, call: Call) -> dict[str, Any]:
         """Start a container again, and return it once it listens."""
         container = self._manageable(call)
-        if not container.running:
-            self._records.change_all(lifecycle.starting, docker_id=container.id)
-        try:
-            now = self._engine.start(container.id)
-        except ConflictError:
-            raise  # whoever is at work on it says what comes of that
-        except AgentError as error:
-            self._not_started(container, str(error.detail))
-            raise
-        self._follow(container.id, lifecycle.started)
+        with self._settled_later(container.id):
+            if not container.running:
+                self._records.change_all(lifecycle.starting, docker_id=container.id)
+            try:
+                now = self._engine.start(container.id)
+            except ConflictError:
+                raise  # whoever is at work on it says what comes of that
+            except AgentError as error:
+                self._not_started(container, str(error.detail))
+                raise
+            self._follow(container.id, lifecycle.started)
         return self._shown(now)
 
     def delete_docker_container(self, call: Call) -> None:
         """Stop and remove a container; its record stays."""
         container = self._manageable(call)
-        self._records.change_all(lifecycle.removing, docker_id=container.id)
-        self._engine.remove(container.id)
-        self._records.change_all(lifecycle.removed, docker_id=container.id)
+        with self._settled_later(container.id):
+            self._records.change_all(lifecycle.removing, docker_id=container.id)
+            self._engine.remove(container.id)
+            self._records.change_all(lifecycle.removed, docker_id=container.id)
 
     def get_docker_container_logs(self, call: Call) -> str:
         """Return what a container's program has written."""
@@ -154,10 +167,11 @@ class Handlers:
     def delete_container(self, call: Call) -> None:
         """Stop and remove a record's container, then the record."""
         record = self._records.change(call.path["container_id"], self._removing)
-        self._remove_container_of(record)
-        deleted = self._records.delete(record.id)
-        if deleted.docker_id != record.docker_id:
-            self._remove_container_of(deleted)  # it was made since the record was read
+        with self._settled_later(record.id):
+            self._remove_container_of(record)
+            deleted = self._records.delete(record.id)
+            if deleted.docker_id != record.docker_id:
+                self._remove_container_of(deleted)  # it was made since the record was read
 
     def health_check(self, _: Call) -> dict[str, Any]:
         """Return how the agent is."""
@@ -168,27 +182,42 @@ class Handlers:
 
     def found(self, containers: Sequence[Container]) -> None:
         """Have the records of this agent, and of agents that are gone, agree with what is there."""
-        there = {container.id: container for container in containers}
+        # Whoever was interrupted may not have written down which container it had made.
+        made = {(container.owner, container.record_id): container.id for container in containers}
         gone = [agent for agent in self._records.owners() if self._can_follow(agent)]
-        for record in self._records.find(owner=self._me):
-            if record.docker_id:
-                self._recheck(record, record.docker_id)
-        for agent in gone:
-            unknown = {one.record_id: one for one in containers if one.owner == agent}
-            for record in self._records.find(owner=agent):
-                if record.docker_id:
-                    self._take_over(record, there.get(record.docker_id))
-                else:
-                    # It was killed between making a container and writing down which.
-                    self._take_over(record, unknown.get(record.id))
+        with self._lock:
+            left, self._left = self._left, set()
+        try:
+            mine = self._records.find(owner=self._me)
+            for record in mine:
+                if record.id in left or record.docker_id in left:
+                    self._take_over(record, record.docker_id or made.get((self._me, record.id)))
+                elif record.docker_id and not self._follow(record.docker_id, lifecycle.seen):
+                    self.gone(record.docker_id)
+            for agent in gone:
+                for record in self._records.find(owner=agent):
+                    self._take_over(record, record.docker_id or made.get((agent, record.id)))
+        except BaseException:
+            with self._lock:
+                self._left |= left
+            raise
+        for container in containers:
+            is_orphan = container.owner == self._me and not any(_is_of(container, record) for record in mine)
+            if is_orphan and not self._is_removed(container.id):
+                self._settling.ask()
 
     def changed(self, container: Container) -> None:
         """Have its record say what became of a container."""
         decide = lifecycle.stopped if container.id in self._stopping else lifecycle.seen
         try:
             self._follow(container.id, lambda record, now: decide(record, now) if self._answers_for(record) else {})
+            if container.owner == self._me and container.status == "created":
+                self._records.get(container.record_id or 0)
+        except NotFoundError:
+            self._settling.ask()  # whoever wanted it did not wait, and has taken its record back
         except Exception:
             _logger.exception("What became of container %s could not be recorded", container.id)
+            self._leave(container.id)
 
     def gone(self, container_id: str) -> None:
         """Have its record say that a container was removed."""
@@ -198,49 +227,71 @@ class Handlers:
             )
         except Exception:
             _logger.exception("That container %s was removed could not be recorded", container_id)
+            self._leave(container_id)
 
     def _shown(self, container: Container) -> dict[str, Any]:
         return docker_container(container, self._records.numbers([container.id]).get(container.id))
 
     def _follow(self, container_id: str, decide: Callable[[Record, Container], Mapping[str, Any]]) -> bool:
         """Have a container's record agree with what is there now, and return whether it is there."""
-        # What was looked at last must be written last, whoever looks.
-        with self._turns[hash(container_id) % len(self._turns)]:
-            try:
-                container = self._engine.get(container_id)
-            except NotFoundError:
-                return False
-            self._records.change_all(lambda record: decide(record, container), docker_id=container_id)
-            return True
+        with self._turn(container_id):
+            container = self._there(container_id)
+            if container:
+                self._records.change_all(lambda record: decide(record, container), docker_id=container_id)
+            return container is not None
 
-    def _start_first(self, record: Record, container: Container) -> Container:
-        """Start a record's container; if that fails it is removed, and the record says why."""
+    @contextmanager
+    def _settled_later(self, on: int | str) -> Iterator[None]:
+        """Work on a record or a container, which is settled in the background if that ends halfway."""
+        with self._lock:
+            self._left.discard(on)
         try:
-            self._records.change(record.id, lambda now: lifecycle.made(now, container))
-            started = self._engine.start(container.id)
-            self._follow(container.id, lifecycle.started)
+            yield
+        except (SQLAlchemyError, UnavailableError):
+            self._leave(on)
+            raise
+
+    def _leave(self, on: int | str) -> None:
+        with self._lock:
+            self._left.add(on)
+        self._settling.ask()
+
+    def _make(self, record: Record, spec: ContainerSpec) -> Container:
+        """Make and start a record's container; if that fails it is removed, and the record says why."""
+        container: Container | None = None
+        try:
+            container = made = self._engine.create(spec)
+            self._records.change(record.id, lambda now: lifecycle.made(now, made))
+            started = self._engine.start(made.id)
+            self._follow(made.id, lifecycle.started)
         except BaseException as error:
             self._unmade(record, error, container)
-            if isinstance(error, NotFoundError):
+            if container and isinstance(error, NotFoundError):
                 raise ConflictError(f"{container.name} was deleted while it was being started.") from error
             raise
-        with suppress(NotFoundError):
-            return self._engine.get(container.id)
+        with suppress(NotFoundError, UnavailableError):
+            return self._engine.get(started.id)
         return started
 
-    def _unmade(self, record: Record, error: BaseException, container: Container | None = None) -> None:
+    def _unmade(self, record: Record, error: BaseException, container: Container | None) -> None:
         """Have a record say why there is no container; one that says nothing worth keeping goes."""
         reason = str(error)
         is_told = isinstance(error, InvalidError) and isinstance(error.detail, str)
         with suppress(NotFoundError):
-            if is_told:
-                # Before its container goes, of which the record would say that another program removed it.
-                self._records.change(record.id, lambda now: lifecycle.failed(now, reason))
-            if container is not None and not self._is_removed(container.id):
+            try:
+                if is_told:
+                    # Before its container goes, of which the record would say that another program removed it.
+                    self._records.change(record.id, lambda now: lifecycle.failed(now, reason))
+            finally:
+                is_removed = container is None or self._is_removed(container.id)
+            if not is_removed:
+                self._leave(record.id)
                 self._records.change(record.id, lambda now: lifecycle.failed(now, reason))
             elif is_told:
                 self._records.change(record.id, lambda _: {"owner": None})
-            elif not isinstance(error, ConflictError | NotFoundError):
+            elif container and isinstance(error, ConflictError | NotFoundError):
+                self._records.change(record.id, lifecycle.gone)
+            else:
                 self._records.delete(record.id)
 
     def _not_started(self, container: Container, reason: str) -> None:
@@ -306,30 +357,46 @@ class Handlers:
             with suppress(NotFoundError):
                 self._engine.remove(record.docker_id)
 
-    def _recheck(self, record: Record, container_id: str) -> None:
-        """Have a record of this agent agree with its container."""
-        if lifecycle.is_left_over(record, by_another=False):
-            self._is_removed(container_id)
-        if not self._follow(container_id, lifecycle.seen):
-            self.gone(container_id)
-
-    def _take_over(self, record: Record, container: Container | None) -> None:
-        """Have a record of an agent that is gone agree with its container, and answer for both from now on."""
-        if container and lifecycle.is_left_over(record, by_another=True):
-            if not self._is_removed(container.id):
-                return  # until the engine can be asked again
-            container = None
+    def _take_over(self, record: Record, container_id: str | None) -> None:
+        """Have a record that nobody is at work on agree with its container, and answer for both from now on."""
+        by_another = record.owner != self._me
+        if container_id and lifecycle.is_left_over(record):
+            if not self._is_removed(container_id):
+                self._leave(record.id)
+                return
+            container_id = None
 
         def taken(now: Record) -> Mapping[str, Any]:
             if now.owner != record.owner:
                 return {}  # another agent was quicker
-            if container is None:
+            if container:
+                seen = lifecycle.adopted(now, container, "its agent ended" if by_another else _FAILED)
+                return {"owner": self._me, "docker_id": container.id, **seen}
+            if by_another:
                 return lifecycle.abandoned(now, "its agent had ended, and its container with it")
-            return {"owner": self._me, "docker_id": container.id, **lifecycle.adopted(now, container)}
+            return lifecycle.given_up(now, _FAILED)
 
-        with suppress(NotFoundError):
-            if self._records.change(record.id, taken).owner == self._me and container:
+        with self._turn(container_id), suppress(NotFoundError):
+            container = self._there(container_id)
+            if self._records.change(record.id, taken).owner == self._me and container and by_another:
                 self._engine.adopt(container.id)
+
+    def _there(self, container_id: str | None) -> Container | None:
+        if container_id:
+            with suppress(NotFoundError):
+                return self._engine.get(container_id)
+        return None
+
+    def _turn(self, container_id: str | None) -> threading.Lock:
+        """What was looked at last must be written last, whoever looks."""
+        return self._turns[hash(container_id) % len(self._turns)]
+
+
+def _is_of(container: Container, record: Record) -> bool:
+    """Whether a container is a record's, which may not say so yet."""
+    if record.docker_id:
+        return container.id == record.docker_id
+    return container.record_id == record.id and container.owner == record.owner
 
 
 def docker_container(container: Container, record_id: int | None) -> dict[str, Any]:

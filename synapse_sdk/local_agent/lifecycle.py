@@ -75,10 +75,16 @@ def seen(record: Record, container: Container) -> Values:
     return _running(record, container) if container.running else _ended(record, container, None)
 
 
-def adopted(record: Record, container: Container) -> Values:
-    """The agent that answered for the container is gone, and with it whoever was at work on it."""
+def adopted(record: Record, container: Container, reason: str) -> Values:
+    """The container is there, but nobody is at work on it any more.
+
+    Args:
+        record: The record as it is.
+        container: The container as it is.
+        reason: Why nobody is.
+    """
     if _is_being_made(record):
-        return not_started(record, container, "its agent ended while it was being started")
+        return not_started(record, container, f"{reason} while it was being started")
     return seen(record, container)
 
 
@@ -101,6 +107,18 @@ def gone(record: Record) -> Values:
     return {**_NOWHERE, "status": DELETED, "status_reason": "removed by another program", "owner": None}
 
 
+def given_up(record: Record, reason: str) -> Values:
+    """The container is gone, and whoever was at work on it could not say so.
+
+    Args:
+        record: The record as it is.
+        reason: Why.
+    """
+    if _is_being_made(record):
+        return {**failed(record, f"{reason} while it was being made"), "owner": None}
+    return gone(record)
+
+
 def abandoned(record: Record, reason: str) -> Values:
     """The container is gone because the agent that answered for it is."""
     if record.status in (EXITED, FAILED):
@@ -109,18 +127,12 @@ def abandoned(record: Record, reason: str) -> Values:
     return {**_NOWHERE, "status": became, "status_reason": reason, "owner": None}
 
 
-def is_left_over(record: Record, *, by_another: bool) -> bool:
-    """Whether a container is what is left of a creation that failed or a removal that did not end.
-
-    Args:
-        record: Its record.
-        by_another: Whether the agent that answered for it is gone, and with it whoever was at work on it.
-    """
-    # A client may write these statuses, too, but not the rest.
+def is_left_over(record: Record) -> bool:
+    """Whether the container of a record, on which nobody is at work, is left of a creation or a removal."""
+    # A client may write this status, too, but not the rest.
     if record.status == DELETING:
         return record.endpoint is None
-    has_never_listened = record.endpoint is None and record.ended_at is None
-    return has_never_listened and (by_another or record.status == FAILED)
+    return record.endpoint is None and record.ended_at is None  # it has never listened
 
 
 def _is_being_made(record: Record) -> bool:

@@ -41,12 +41,14 @@ def is_gone(owner: str) -> bool:
 
 
 def _started(pid: int) -> str:
-    """Return when a process was started, in the system's own units, or "" if there is none of that id."""
+    """Return when a process was started, in the system's own units, or "" if none of that id runs."""
     try:
-        # The name, in parentheses, may hold anything; the time of the start is the 20th field after it.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        # The name, in parentheses, may hold anything; the state comes next, the time of the start is the 20th field.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return _exists(pid)
+    # One that has ended is there until its parent asks how, which some never do.
+    return "" if fields[0] in "ZX" else fields[19]
 
 
 def _exists(pid: int) -> str:

@@ -324,7 +324,8 @@ def _connect_sqlite(url: sa.URL) -> sa.Engine:
         poolclass=QueuePool,
         pool_size=1 if memory else _CONNECTIONS,  # each connection to memory is a database of its own
         max_overflow=0,
-        connect_args={"timeout": _LOCK_TIMEOUT, "check_same_thread": False},
+        # What the URL says goes first.
+        connect_args={"check_same_thread": False} | ({} if "timeout" in url.query else {"timeout": _LOCK_TIMEOUT}),
     )
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)

@@ -94,9 +94,10 @@ def test_a_container_that_is_started_once_more_is_left_to_whoever_does_so() -> N
 def test_what_is_being_deleted_follows_nothing_else(status: str) -> None:
     before = record(status=status)
     for container in (running(), exited(), running(status="paused"), exited(status="removing")):
-        for decide in (lifecycle.started, lifecycle.stopped, lifecycle.seen, lifecycle.adopted):
+        for decide in (lifecycle.started, lifecycle.stopped, lifecycle.seen):
             assert decide(before, container) == {}
-        assert lifecycle.not_started(before, container, "why") == {}
+        for decide_why in (lifecycle.not_started, lifecycle.adopted):
+            assert decide_why(before, container, "why") == {}
 
 
 @pytest.mark.parametrize("status", [status for status in STATUSES if status not in ("deleting", "deleted")])
@@ -249,36 +250,42 @@ def test_a_record_whose_agent_and_container_are_gone_says_so(status: str, become
     assert after == {"status": becomes, "status_reason": reason, **NOWHERE, "owner": None}
 
 
-def test_a_container_whose_agent_is_gone_goes_on_as_it_is() -> None:
-    assert lifecycle.adopted(record(**THERE), running()) == {}
-    assert lifecycle.adopted(record(), exited()) == ENDS
-    assert lifecycle.adopted(record(**STOPPED), exited(-15)) == {}
+def test_a_container_that_nobody_is_at_work_on_goes_on_as_it_is() -> None:
+    assert lifecycle.adopted(record(**THERE), running(), "why") == {}
+    assert lifecycle.adopted(record(), exited(), "why") == ENDS
+    assert lifecycle.adopted(record(**STOPPED), exited(-15), "why") == {}
 
 
-def test_a_start_during_which_the_agent_ended_is_over() -> None:
+def test_a_start_that_was_interrupted_is_over() -> None:
     before = being_made("starting", ended_at=BEFORE, exit_code=0)
-    assert lifecycle.adopted(before, running()) == {**THERE, **FRESH, "status": "running"}
-    assert lifecycle.adopted(before, exited()) == exit_of(3, "its agent ended while it was being started")
+    assert lifecycle.adopted(before, running(), "why") == {**THERE, **FRESH, "status": "running"}
+    assert lifecycle.adopted(before, exited(), "why") == exit_of(3, "why while it was being started")
 
 
-@pytest.mark.parametrize("by_another", [True, False])
-def test_what_has_listened_is_not_left_over_whatever_a_client_has_written(by_another: bool) -> None:
+@pytest.mark.parametrize("status", ["building", "starting"])
+def test_a_creation_that_was_interrupted_has_failed(status: str) -> None:
+    values = {**NOWHERE, "status": "failed", "status_reason": "why while it was being made", "owner": None}
+    assert lifecycle.given_up(being_made(status), "why") == values
+
+
+@pytest.mark.parametrize("status", ["running", "deleting", "failed", "mine"])
+def test_a_container_that_went_unnoticed_is_gone_as_any_other(status: str) -> None:
+    before = record(status=status)
+    assert lifecycle.given_up(before, "why") == lifecycle.gone(before)
+
+
+def test_what_has_listened_is_not_left_over_whatever_a_client_has_written() -> None:
     for status in STATUSES:
-        assert not lifecycle.is_left_over(record(status=status), by_another=by_another)
+        assert not lifecycle.is_left_over(record(status=status))
         if status != "deleting":
-            has_ended = record(status=status, **NOWHERE, ended_at=ENDED)
-            assert not lifecycle.is_left_over(has_ended, by_another=by_another)
+            assert not lifecycle.is_left_over(record(status=status, **NOWHERE, ended_at=ENDED))
 
 
 @pytest.mark.parametrize("status", ["building", "starting", "failed", "mine"])
 def test_what_has_never_listened_is_left_over_when_nobody_is_at_work_on_it(status: str) -> None:
-    before = being_made(status)
-    assert lifecycle.is_left_over(before, by_another=True)
-    assert lifecycle.is_left_over(before, by_another=False) is (status == "failed")
+    assert lifecycle.is_left_over(being_made(status))
 
 
-@pytest.mark.parametrize("by_another", [True, False])
-def test_what_was_to_be_removed_is_left_over(by_another: bool) -> None:
+def test_what_was_to_be_removed_is_left_over() -> None:
     for ended_at in (None, ENDED):
-        before = record(**{"ended_at": ended_at, **lifecycle.removing(record())})
-        assert lifecycle.is_left_over(before, by_another=by_another)
+        assert lifecycle.is_left_over(record(**{"ended_at": ended_at, **lifecycle.removing(record())}))

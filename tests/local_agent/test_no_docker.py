@@ -225,6 +225,7 @@ def found(state: dict[str, Any], labels: dict[str, str] | None, **networks: Any)
         "Name": "/name",
         "Created": "2026-02-17T09:30:00.5Z",
         "Config": {"Image": "image", "Labels": labels},
+        "HostConfig": {"ExtraHosts": None},
         "State": {"Status": "running", "Running": True, "ExitCode": 0, "FinishedAt": "0001-01-01T00:00:00Z", **state},
         "NetworkSettings": {"Ports": None, **networks},
     }

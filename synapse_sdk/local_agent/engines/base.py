@@ -216,4 +216,9 @@ def failure(release: str, what: str, output: str) -> str:
         what: What happened.
         output: What was written.
     """
-    return f"{release} {what}: {output.strip()[-_TAIL:] or '(it wrote nothing)'}"
+    return f"{release} {what}: {end_of(output.strip()) or '(it wrote nothing)'}"
+
+
+def end_of(output: str) -> str:
+    """Return as much of the end of an output as is told of it."""
+    return output[-_TAIL:]

@@ -19,7 +19,7 @@ from docker.types import CancellableStream, LogConfig
 from docker.utils import parse_bytes
 
 from synapse_sdk.local_agent.engines import ports
-from synapse_sdk.local_agent.engines.base import Container, ContainerSpec, Watcher, failure
+from synapse_sdk.local_agent.engines.base import Container, ContainerSpec, Watcher, end_of, failure
 from synapse_sdk.local_agent.engines.daemon import Daemon
 from synapse_sdk.local_agent.engines.envs import check_envs
 from synapse_sdk.local_agent.engines.images import PORT, Build
@@ -35,7 +35,10 @@ _TAIL_LINES = 200
 _LONGEST_PAUSE = 5.0
 # A program may write without an end, and the disk has one.
 _LOGS = LogConfig(type=LogConfig.types.JSON, config={"max-size": "10m", "max-file": "2"})
-_CHANGES = ("start", "die", "pause", "unpause")
+_CHANGES = ("create", "start", "die", "pause", "unpause")
+# A host that a build's own containers know by name. Docker keeps nothing else of ours with them, and they are there
+# still if it was killed meanwhile.
+_BUILDER = f"{AGENT}."
 
 _logger = logging.getLogger("synapse_sdk.local_agent")
 
@@ -254,10 +257,22 @@ class DockerEngine:
         for stream in streams:
             _cut_off(stream)
         if self._watching:
-            self._watching.join()
+            self._watching.join(_LONGEST_PAUSE)
+        left = self._left_of(mine)
+        self._daemon.close()
+        return left
+
+    def _left_of(self, mine: Sequence[str]) -> Collection[str]:
+        """Remove containers, and return those that could not be removed."""
+        try:
+            self.check()
+        except UnavailableError as error:
+            # Asked for each of them, it would not answer for longer.
+            if mine:
+                _logger.warning("%d containers are left: %s", len(mine), error)
+            return mine
         with ThreadPoolExecutor(max_workers=16) as threads:
             removed = list(threads.map(self._removed, mine))
-        self._daemon.close()
         return {container_id for container_id, gone in zip(mine, removed, strict=True) if not gone}
 
     def _removed(self, container_id: str) -> bool:
@@ -307,7 +322,7 @@ class DockerEngine:
             return tag
 
     def _build(self, file: Any, dockerfile: str, tag: str, spec: ContainerSpec) -> None:
-        written = []
+        written = ""
         with self._daemon.asked() as client, self._abandoned_when_closed(client) as building:
             parts = building.build(
                 fileobj=file,
@@ -316,15 +331,16 @@ class DockerEngine:
                 tag=tag,
                 labels={RELEASE: spec.release.name},
                 network_mode=self._build_network,
+                extra_hosts={f"{_BUILDER}{spec.owner}/{spec.record_id}": ports.HOST},
                 rm=True,
                 forcerm=True,
                 decode=True,
             )
             try:
                 for part in parts:
-                    written.append(part.get("stream") or part.get("error") or part.get("status") or "")
+                    written = end_of(written + (part.get("stream") or part.get("error") or part.get("status") or ""))
                     if "error" in part:
-                        raise InvalidError(failure(spec.release.name, "could not be built", "".join(written)))
+                        raise InvalidError(failure(spec.release.name, "could not be built", written))
             except APIError as error:
                 # A Dockerfile that Docker cannot read is refused before the first step.
                 if error.status_code != 400:
@@ -494,6 +510,7 @@ def container_of(found: Mapping[str, Any], phase: str | None = None) -> Containe
     has_ended = not running and not state["FinishedAt"].startswith("0001-")
     host_port = _host_port(found) if running and phase is None and labels else None
     code = exit_code(state["ExitCode"]) if has_ended else None
+    agent, record = (labels[AGENT], labels.get(RECORD, "")) if labels else _builder(found)
     return Container(
         id=found["Id"],
         name=found["Name"].removeprefix("/"),
@@ -505,12 +522,12 @@ def container_of(found: Mapping[str, Any], phase: str | None = None) -> Containe
         plugin_release=labels.get(RELEASE),
         labels=_json_list(labels.get(LABELS)),
         created_at=in_microseconds(found["Created"]),
-        record_id=int(number) if (number := labels.get(RECORD, "")).isdecimal() else None,
+        record_id=int(record) if record.isdecimal() else None,
         exit_code=code,
         ended_at=in_microseconds(state["FinishedAt"]) if has_ended else None,
         # Docker says so, too, of a program that outlived the death of a child.
         reason="killed because it was out of memory" if state.get("OOMKilled") and code == -9 else None,
-        owner=labels.get(AGENT),
+        owner=agent,
     )
 
 
@@ -579,6 +596,15 @@ def _cut_off(stream: "CancellableStream[Any]") -> None:
     """End a stream, whatever thread waits for it and whatever has become of it already."""
     with suppress(Exception):
         stream.close()
+
+
+def _builder(found: Mapping[str, Any]) -> tuple[str | None, str]:
+    """Return which agent a container builds an image for, and the number of its record, if it does so."""
+    for host in found["HostConfig"].get("ExtraHosts") or ():
+        if host.startswith(_BUILDER):
+            agent, _, record = host.removeprefix(_BUILDER).rpartition(":")[0].rpartition("/")
+            return agent, record
+    return None, ""
 
 
 def _host_port(found: Mapping[str, Any]) -> int | None:
