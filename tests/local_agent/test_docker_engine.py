@@ -636,7 +636,11 @@ def test_a_container_that_somebody_paused_can_be_stopped_started_and_deleted(
 
 
 def test_a_daemon_that_appears_later_is_used_and_records_agree_with_it(
-    plugins: Path, base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plugins: Path,
+    base: str,
+    docker_client: docker.DockerClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     name = release(plugins, "later@1.0")
     database = tmp_path / "records.db"
@@ -648,7 +652,7 @@ def test_a_daemon_that_appears_later_is_used_and_records_agree_with_it(
         with Api(base_url=url, timeout=60) as api:
             left, ended = api.create(name), api.create(name)
         process.kill()
-    docker.from_env().containers.get(ended["id"]).remove(force=True)
+    docker_client.containers.get(ended["id"]).remove(force=True)
 
     (tmp_path / "socket").symlink_to(tmp_path / "not-yet")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'socket'}")
@@ -699,7 +703,9 @@ def answers_at(endpoint: str) -> bool:
         return connection.recv(1) == b""
 
 
-def test_the_engine_is_docker_where_that_answers_and_the_command_line_says_so(plugins: Path, base: str) -> None:
+def test_the_engine_is_docker_where_that_answers_and_the_command_line_says_so(
+    plugins: Path, base: str, docker_client: docker.DockerClient
+) -> None:
     command = [*COMMAND, "--plugins", plugins, "--base-image", base, "--database", "sqlite://"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -710,7 +716,7 @@ def test_the_engine_is_docker_where_that_answers_and_the_command_line_says_so(pl
         process.terminate()
         assert process.communicate()[1] == "Docker answers: containers are run by the engine docker.\n"
     with pytest.raises(docker.errors.NotFound):
-        docker.from_env().containers.get(created["id"])
+        docker_client.containers.get(created["id"])
 
 
 # The reference document.

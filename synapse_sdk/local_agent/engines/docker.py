@@ -351,11 +351,11 @@ class DockerEngine:
     @contextmanager
     def _abandoned_when_closed(self, client: APIClient) -> Iterator[APIClient]:
         """Yield a client of the same daemon, whose answers are cut off when the engine is closed."""
-        streams = []
+        streams = {}
 
         def answered(response: Any, **_: Any) -> None:
             stream = CancellableStream(iter(()), response)
-            streams.append(stream)
+            streams[stream] = response
             self._keep(stream)
 
         building = self._daemon.another(client)
@@ -368,6 +368,9 @@ class DockerEngine:
         finally:
             with self._lock:
                 self._streams.difference_update(streams)
+            # One that was not read to its end is not the pool's, which closes the others.
+            for response in streams.values():
+                response.close()
             building.close()
 
     def _keep(self, stream: "CancellableStream[Any]") -> None:
