@@ -117,11 +117,12 @@ def test_a_server_that_is_no_daemon_is_told_from_one(tmp_path: Path, nowhere: st
         other.listen()
 
         def serve() -> None:
-            asked = b""
-            while not asked:
-                with other.accept()[0] as connection:
-                    if asked := connection.recv(65536):
+            while True:
+                connection, _ = other.accept()
+                with connection:
+                    if connection.recv(65536):
                         connection.sendall(b"SSH-2.0-OpenSSH\r\n")
+                        return
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -224,6 +225,7 @@ def found(state: dict[str, Any], labels: dict[str, str] | None, **networks: Any)
         "Name": "/name",
         "Created": "2026-02-17T09:30:00.5Z",
         "Config": {"Image": "image", "Labels": labels},
+        "HostConfig": {"ExtraHosts": None},
         "State": {"Status": "running", "Running": True, "ExitCode": 0, "FinishedAt": "0001-01-01T00:00:00Z", **state},
         "NetworkSettings": {"Ports": None, **networks},
     }
