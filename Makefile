@@ -1,8 +1,11 @@
 # Every habit of the project. `make help` lists them.
 PYTHON ?= python3
 VENV ?= .venv
-# What the tests on other Pythons leave out, since it is the same on each: the generators, pytest itself, the benchmarks.
-ON_ONE := tests/packaging/test_generated.py tests/testing/test_plugin.py tests/test_benchmarks.py
+# What the tests on other Pythons leave out, so that they end in time: the local agent and its fixture, which the tests of
+# whole flows use on each, the generators, the benchmarks.
+ON_ONE := tests/local_agent tests/testing tests/packaging/test_generated.py tests/test_benchmarks.py
+# The coverage is that of one Python: on the others it would take as long as the tests.
+PYTEST_OPTIONS ?= --cov --cov-report=term
 # How many tests run side by side: they wait more than they work.
 SIDE_BY_SIDE ?= 4
 BIN := $(VENV)/bin
@@ -34,7 +37,7 @@ demo: $(VENV)/installed  ## start a local agent and run a plugin release on it t
 	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/installed-dev  ## run every test, in parallel, and print the coverage
-	$(BIN)/pytest -n $(SIDE_BY_SIDE) --cov --cov-report=term $(LEFT_OUT)
+	$(BIN)/pytest -n $(SIDE_BY_SIDE) $(PYTEST_OPTIONS)
 
 test-postgres: $(VENV)/installed-dev  ## run the tests that need PostgreSQL, on a server of their own
 	scripts/with-postgres --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m postgres
@@ -63,12 +66,12 @@ test-prism: $(VENV)/installed-dev  ## make every call of the SDK through Prism, 
 fuzz: $(VENV)/installed-fuzz  ## have Schemathesis ask for ten minutes, with a seed of its own, which it prints
 	$(BIN)/python -m tests.schemathesis --max-examples 200 --max-time 600
 
-test-others:  ## run the tests on each other Python from 3.11 on that this machine has, without what is the same on each
+test-others:  ## run the tests on each other Python from 3.11 on that this machine has, but for the local agent's own
 	@own=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	scripts/pythons | while read -r version python; do \
 	  if [ "$$version" = "$$own" ]; then continue; fi; \
 	  echo "== Python $$version"; \
-	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version LEFT_OUT="$(ON_ONE:%=--ignore=%)" </dev/null || exit 1; \
+	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version PYTEST_OPTIONS="$(ON_ONE:%=--ignore=%)" </dev/null || exit 1; \
 	done
 
 $(VENV)/installed-bench: $(VENV)/installed-dev  # what the SDK is measured beside
