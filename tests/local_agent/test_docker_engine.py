@@ -257,7 +257,7 @@ def test_requirements_are_installed_from_an_index_and_from_the_release(
             ["FROM {base}", "RUN i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done; false"],
             "line 1999\n",
         ),
-        ("base", ["FROM nowhere.invalid/no/image:1.0"], "FROM nowhere.invalid/no/image:1.0"),
+        ("base", ["FROM 127.0.0.1:1/no/image:1.0"], "FROM 127.0.0.1:1/no/image:1.0"),
         ("parse", ["FROM {base}", "NONSENSE"], "NONSENSE"),
         ("empty", [" "], "could not be built"),
         ("copy", ["FROM {base}", "COPY nothing ."], "nothing"),
