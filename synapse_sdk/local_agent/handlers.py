@@ -22,7 +22,7 @@ from synapse_sdk.local_agent.errors import (
     UnavailableError,
 )
 from synapse_sdk.local_agent.health import Probe
-from synapse_sdk.local_agent.records import Record, Records
+from synapse_sdk.local_agent.records import Change, Record, Records
 from synapse_sdk.local_agent.releases import Releases
 
 PAGE_SIZE = 20
@@ -192,8 +192,8 @@ class Handlers:
             for record in mine:
                 if record.id in left or record.docker_id in left:
                     self._take_over(record, record.docker_id or made.get((self._me, record.id)))
-                elif record.docker_id and not self._follow(record.docker_id, lifecycle.seen):
-                    self.gone(record.docker_id)
+                elif record.docker_id:
+                    self._follow(record.docker_id, lifecycle.seen, lifecycle.seen_gone)
             for agent in gone:
                 for record in self._records.find(owner=agent):
                     self._take_over(record, record.docker_id or made.get((agent, record.id)))
@@ -210,7 +210,11 @@ class Handlers:
         """Have its record say what became of a container."""
         decide = lifecycle.stopped if container.id in self._stopping else lifecycle.seen
         try:
-            self._follow(container.id, lambda record, now: decide(record, now) if self._answers_for(record) else {})
+            self._follow(
+                container.id,
+                lambda record, now: decide(record, now) if self._answers_for(record) else {},
+                self._seen_gone,
+            )
             if container.owner == self._me and container.status == "created":
                 self._records.get(container.record_id or 0)
         except NotFoundError:
@@ -222,23 +226,35 @@ class Handlers:
     def gone(self, container_id: str) -> None:
         """Have its record say that a container was removed."""
         try:
-            self._records.change_all(
-                lambda record: lifecycle.gone(record) if self._answers_for(record) else {}, docker_id=container_id
-            )
+            self._records.change_all(self._seen_gone, docker_id=container_id)
         except Exception:
             _logger.exception("That container %s was removed could not be recorded", container_id)
             self._leave(container_id)
 
+    def _seen_gone(self, record: Record) -> Mapping[str, Any]:
+        return lifecycle.seen_gone(record) if self._answers_for(record) else {}
+
     def _shown(self, container: Container) -> dict[str, Any]:
         return docker_container(container, self._records.numbers([container.id]).get(container.id))
 
-    def _follow(self, container_id: str, decide: Callable[[Record, Container], Mapping[str, Any]]) -> bool:
-        """Have a container's record agree with what is there now, and return whether it is there."""
+    def _follow(
+        self,
+        container_id: str,
+        decide: Callable[[Record, Container], Mapping[str, Any]],
+        gone: Change = lifecycle.gone,
+    ) -> None:
+        """Have a container's record agree with what is there now.
+
+        Args:
+            container_id: The container.
+            decide: Decides what to write if it is there.
+            gone: Decides what to write if it is not.
+        """
         with self._turn(container_id):
             container = self._there(container_id)
-            if container:
-                self._records.change_all(lambda record: decide(record, container), docker_id=container_id)
-            return container is not None
+            self._records.change_all(
+                lambda record: decide(record, container) if container else gone(record), docker_id=container_id
+            )
 
     @contextmanager
     def _settled_later(self, on: int | str) -> Iterator[None]:

@@ -98,6 +98,11 @@ def removed(_: Record) -> Values:
     return {**_NOWHERE, "status": DELETED, "status_reason": None, "owner": None}
 
 
+def seen_gone(record: Record) -> Values:
+    """The container was looked for, or something happened to it, and it was gone."""
+    return {} if _is_being_made(record) else gone(record)  # as with `seen`
+
+
 def gone(record: Record) -> Values:
     """The container is gone, and it was not this agent that removed it."""
     if record.status == DELETING:

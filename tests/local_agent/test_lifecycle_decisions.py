@@ -227,6 +227,12 @@ def test_what_is_gone_was_removed_by_another_program_unless_it_was_to_go(status:
     else:
         reason = None if status == "deleting" else "removed by another program"
         assert written == {**NOWHERE, "status": "deleted", "status_reason": reason, "owner": None}
+    assert lifecycle.seen_gone(record(status=status)) == written
+
+
+@pytest.mark.parametrize("status", ["building", "starting"])
+def test_whoever_starts_a_container_says_that_it_is_gone(status: str) -> None:
+    assert lifecycle.seen_gone(being_made(status)) == {}
 
 
 @pytest.mark.parametrize(
