@@ -1,4 +1,5 @@
 import os
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,18 @@ def agent(plugins: Path) -> Iterator[LocalAgent]:
 def api(agent: LocalAgent) -> Iterator[Api]:
     with Api(base_url=agent.url, headers={"Authorization": TOKEN}, timeout=30) as api:
         yield api
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of four megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4M", "synapse-test", str(folder)]
+    if os.geteuid() or subprocess.run(mount, check=False).returncode:
+        pytest.skip("a file system can be mounted by root alone, and not in every container")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What becomes of records when their database fails: no half-written one, and all is well once the cause is gone."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -28,18 +27,6 @@ def make(store: Records, **fields: Any) -> Record:
 
 def all_of(store: Records) -> list[Record]:
     return store.page([], 1, 1000)[1]
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of four megabytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4M", "synapse-test", str(folder)]
-    if os.geteuid() or subprocess.run(mount, check=False).returncode:
-        pytest.skip("a file system can be mounted by root alone, and not in every container")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_loses_and_invents_nothing(disk: Path) -> None:

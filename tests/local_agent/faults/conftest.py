@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,33 +16,32 @@ if TYPE_CHECKING:
 Tell = Callable[[str, str], None]
 
 
-def _docker_scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Scene:
-    dockerd: Dockerd = request.getfixturevalue("dockerd")
-    monkeypatch.setenv("DOCKER_HOST", dockerd.host)
-    return Scene("docker", folder, dockerd)
-
-
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
-def scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Scene:
     """A scene for each engine."""
-    if request.param == "docker":
-        return _docker_scene(request, monkeypatch, tmp_path)
-    return Scene("process", tmp_path)
+    if request.param == "process":
+        return Scene("process", tmp_path)
+    found: Scene = request.getfixturevalue("docker_scene")
+    return found
 
 
 @pytest.fixture
-def docker_scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
+def docker_scene(dockerd: Dockerd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scene]:
     """A scene for Docker alone."""
-    return _docker_scene(request, monkeypatch, tmp_path)
+    monkeypatch.setenv("DOCKER_HOST", dockerd.host)
+    scene = Scene("docker", tmp_path, dockerd)
+    yield scene
+    scene.client.close()
 
 
 @pytest.fixture
 def tell(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Tell:
     """Has a line of what was done, and what was found after it, printed at the end of the run."""
-    callspec = getattr(request.node, "callspec", None)
-    kind = callspec.params.get("scene", "docker") if callspec else "docker"
+    params = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    kind = params.get("scene", "docker")
+    trouble = f"{params['trouble']}: " if "trouble" in params else ""
 
     def tell(done: str, found: str) -> None:
-        record_property(TOLD, f"{kind}: {done} -> {found}")
+        record_property(TOLD, f"{kind}: {trouble}{done} -> {found}")
 
     return tell

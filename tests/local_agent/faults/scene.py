@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import httpx
 
 from synapse_sdk.local_agent import LocalAgent
 from synapse_sdk.local_agent.engines import make_engine
+from synapse_sdk.local_agent.records import Records
 from tests.local_agent.docker_images import python_image
 from tests.local_agent.dockerd import Dockerd
 from tests.local_agent.support import Api, ended, make_release, wait_until
@@ -43,10 +44,10 @@ OBEYS = """
 
 # Waits before it listens until it is told to go on.
 WAITS = f"""
-    import signal
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-    print("waits", flush=True)
-    signal.sigwait([signal.SIGUSR1])
+    import signal, time
+    told = []
+    signal.signal(signal.SIGUSR1, lambda *_: told.append(True))
+    while not told: time.sleep(0.05)
     {OBEYS.strip()}
 """
 
@@ -54,6 +55,14 @@ WAITS = f"""
 WAITS_IN_BUILD = "trap 'exit 1' TERM; trap 'on=1' USR1; echo waits; while [ -z \"$on\" ]; do sleep 0.05; done"
 
 _IN_PEACE = {"running", "exited", "stopped", "failed", "deleted"}
+
+HOLDS = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1].removeprefix("sqlite:///").partition("?")[0], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print(flush=True)
+sys.stdin.readline()
+"""
 
 
 @dataclass
@@ -178,6 +187,21 @@ class Scene:
         """The first process of the one program that there is."""
         return wait_until(self.programs, 30)[0]
 
+    def waiting(self) -> int:
+        """The program that waits to be told to go on, once it does."""
+        return wait_until(lambda: [pid for pid in self.programs() if _heeds(pid)], 30)[0]
+
+    def building(self) -> int:
+        """The build that waits to be told to go on, once it does."""
+        return wait_until(lambda: [pid for pid in self.pids() if _heeds(pid)], 30)[0]
+
+    def owners(self) -> list[str]:
+        """The agents that answer for a container, once for each of their records."""
+        store = Records(self.database)
+        found = [record.owner for owner in store.owners() for record in store.find(owner=owner) if record.owner]
+        store.close()
+        return found
+
     def real(self) -> dict[str, Any]:
         """Every container of the Docker Engine, those of builds too, by their ids."""
         found = {}
@@ -186,6 +210,11 @@ class Scene:
                 with suppress(docker.errors.NotFound):
                     found[summary["Id"]] = self.client.api.inspect_container(summary["Id"])
         return found
+
+    def states(self) -> list[str]:
+        """The states of those that were made, and not by a build."""
+        made = [one for one in self.real().values() if "synapse.agent" in (one["Config"]["Labels"] or {})]
+        return [one["State"]["Status"] for one in made]
 
     def wrong(self, api: Api) -> list[str]:
         """What does not agree: records, containers, programs."""
@@ -274,6 +303,14 @@ def _is_in(pid: int, containers: Sequence[str]) -> bool:
     return any(one in text for one in containers)
 
 
+def _heeds(pid: int) -> bool:
+    """Whether a process has got as far as to wait for SIGUSR1."""
+    with suppress(OSError):
+        found = re.findall(r"SigCgt:\s+([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text())
+        return bool(int(found[0], 16) >> (signal.SIGUSR1 - 1) & 1)
+    return False
+
+
 def _session(pid: int) -> int:
     try:
         return os.getsid(pid)
@@ -281,13 +318,14 @@ def _session(pid: int) -> int:
         return -1
 
 
-def until_answered(ask: Callable[[], httpx.Response], status: int, timeout: float = 30) -> httpx.Response:
-    """Ask until the answer has this status."""
-    last: list[httpx.Response] = []
-
-    def answered() -> bool:
-        last[:] = [ask()]
-        return last[0].status_code == status
-
-    wait_until(answered, timeout)
-    return last[0]
+@contextmanager
+def locked(database: str) -> Iterator[None]:
+    """Another program writes into the database, and does not come to an end."""
+    command = [sys.executable, "-c", HOLDS, database]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        other.stdout.readline()
+        try:
+            yield
+        finally:
+            other.communicate(b"\n")
