@@ -4,8 +4,6 @@ VENV ?= .venv
 # What the tests on other Pythons leave out, so that they end in time: the local agent and its fixture, which the tests of
 # whole flows use on each, the generators, the benchmarks.
 ON_ONE := tests/local_agent tests/testing tests/packaging/test_generated.py tests/test_benchmarks.py
-# The coverage is that of one Python: on the others it would take as long as the tests.
-PYTEST_OPTIONS ?= --cov --cov-report=term
 # How many tests run side by side: they wait more than they work.
 SIDE_BY_SIDE ?= 4
 BIN := $(VENV)/bin
@@ -13,7 +11,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-docker test-postgres test-browser test-schemathesis test-prism test-others fuzz bench check format generate check-generated lock clean
+.PHONY: help demo test test-docker test-postgres test-browser test-schemathesis test-prism test-others coverage fuzz bench check format generate check-generated lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -36,8 +34,11 @@ $(VENV)/installed-dev: $(VENV)/installed lowest.txt
 demo: $(VENV)/installed  ## start a local agent and run a plugin release on it through the SDK
 	@$(BIN)/python examples/demo.py
 
-test: $(VENV)/installed-dev  ## run every test, in parallel, and print the coverage
+test: $(VENV)/installed-dev  ## run every test that needs nothing else, in parallel
 	$(BIN)/pytest -n $(SIDE_BY_SIDE) $(PYTEST_OPTIONS)
+
+coverage: $(VENV)/installed-dev  ## run them and print what they cover, which takes nearly twice as long
+	$(BIN)/pytest -n $(SIDE_BY_SIDE) --cov --cov-report=term
 
 test-postgres: $(VENV)/installed-dev  ## run the tests that need PostgreSQL, on a server of their own
 	scripts/with-postgres --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m postgres

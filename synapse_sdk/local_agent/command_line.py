@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from synapse_sdk._version import __version__
 from synapse_sdk.local_agent.agent import LocalAgent
 from synapse_sdk.local_agent.contract import ContractError
-from synapse_sdk.local_agent.engines import ENGINES, make_engine
+from synapse_sdk.local_agent.engines import BASE_IMAGE, ENGINES, PIDS, make_engine
 from synapse_sdk.local_agent.errors import UnavailableError
 
 _TOKEN_VARIABLE = "SYNAPSE_AGENT_TOKEN"  # noqa: S105 - the variable's name
@@ -152,18 +152,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--base-image",
         metavar="IMAGE",
-        default="python:3.12-slim",
+        default=BASE_IMAGE,
         help="Docker: the image that releases without a Dockerfile are built upon (default: %(default)s)",
     )
     parser.add_argument(
         "--memory",
         metavar="SIZE",
-        help="Docker: how much memory a container may use, such as 512m or 2g (default: all)",
+        help="Docker: how much memory a container may use, as 512m or 2g (default: no limit)",
     )
     parser.add_argument(
         "--pids",
         type=int,
-        default=1024,
+        default=PIDS,
         metavar="NUMBER",
         help="Docker: how many processes and threads a container may have (default: %(default)s)",
     )

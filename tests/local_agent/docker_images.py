@@ -94,6 +94,8 @@ def _add_libraries(tar: tarfile.TarFile, programs: Iterable[Path]) -> None:
     paths = {Path(found) for found in re.findall(r"(?:=> |^\t)(/\S+) \(0x", said.stdout, re.MULTILINE)}
     # Next to the C library every one of them is found, whatever folder its program would have it in.
     folder = next((path.parent for path in paths if path.name.startswith("libc.")), Path("/lib"))
+    # The C library loads this one when a thread ends early, and programs are not linked with it.
+    paths |= {path for path in [folder / "libgcc_s.so.1"] if path.exists()}
     for path in paths:
         name = path if path.name.startswith("ld-") else folder / path.name
         tar.add(path.resolve(), str(name), filter=_plain)

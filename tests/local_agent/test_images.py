@@ -84,7 +84,8 @@ def test_requirements_are_installed_before_the_rest_is_copied(folder: Path) -> N
         "\n# what it needs\n  numpy[all]>=2 # fast\n--index-url http://host/simple\n"
     )
     lines = dockerfile(folder).splitlines()
-    install = "RUN python -m pip install --no-cache-dir --disable-pip-version-check -r requirements.txt"
+    options = "--no-cache-dir --disable-pip-version-check --root-user-action=ignore"
+    install = f"RUN python -m pip install {options} -r requirements.txt"
     assert lines[3:6] == ["COPY requirements.txt ./", install, "COPY . ."]
 
 

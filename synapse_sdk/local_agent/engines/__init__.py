@@ -1,10 +1,20 @@
 """What runs the containers: one small interface, and the engines behind it."""
 
-from synapse_sdk.local_agent.engines.base import Container, ContainerSpec, Engine, Watcher
+from synapse_sdk.local_agent.engines.base import BASE_IMAGE, PIDS, Container, ContainerSpec, Engine, Watcher
 from synapse_sdk.local_agent.engines.process import ProcessEngine
 from synapse_sdk.local_agent.errors import UnavailableError
 
-__all__ = ["ENGINES", "Container", "ContainerSpec", "Engine", "ProcessEngine", "Watcher", "make_engine"]
+__all__ = [
+    "BASE_IMAGE",
+    "ENGINES",
+    "PIDS",
+    "Container",
+    "ContainerSpec",
+    "Engine",
+    "ProcessEngine",
+    "Watcher",
+    "make_engine",
+]
 
 ENGINES = ("auto", "docker", "process")
 """The names by which engines are asked for."""
@@ -15,9 +25,9 @@ def make_engine(
     *,
     start_timeout: float = 60.0,
     stop_grace: float = 10.0,
-    base_image: str = "python:3.12-slim",
+    base_image: str = BASE_IMAGE,
     memory: str | None = None,
-    pids: int = 1024,
+    pids: int = PIDS,
     build_network: str | None = None,
 ) -> Engine:
     """Return a new engine.

@@ -6,15 +6,23 @@ An engine is synchronous and safe to use from many threads. It says what is wron
 """
 
 import re
+import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from synapse_sdk.local_agent.errors import NotFoundError
 from synapse_sdk.local_agent.releases import Release
+from synapse_sdk.local_agent.times import utc_now
 
 _TAIL = 4000
 _SHORT_ID = 12
+
+BASE_IMAGE = "python:3.12-slim"
+"""What releases without a Dockerfile are built upon, unless told otherwise."""
+
+PIDS = 1024
+"""How many processes and threads a container may have, unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,27 @@ class Container:
     ended_at: str | None
     reason: str | None
     owner: str | None
+
+    @classmethod
+    def created(cls, spec: ContainerSpec) -> "Container":
+        """Return a new container of an engine that numbers its own, not started yet."""
+        return cls(
+            id=secrets.token_hex(32),
+            name=spec.name,
+            image=spec.release.name,
+            status="created",
+            running=False,
+            host_port=None,
+            endpoint=None,
+            plugin_release=spec.release.name,
+            labels=tuple(spec.labels),
+            created_at=utc_now(),
+            record_id=spec.record_id,
+            exit_code=None,
+            ended_at=None,
+            reason=None,
+            owner=spec.owner,
+        )
 
 
 class Watcher(Protocol):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from docker import APIClient
@@ -19,7 +20,15 @@ from docker.types import CancellableStream, LogConfig
 from docker.utils import parse_bytes
 
 from synapse_sdk.local_agent.engines import ports
-from synapse_sdk.local_agent.engines.base import Container, ContainerSpec, Watcher, end_of, failure
+from synapse_sdk.local_agent.engines.base import (
+    BASE_IMAGE,
+    PIDS,
+    Container,
+    ContainerSpec,
+    Watcher,
+    end_of,
+    failure,
+)
 from synapse_sdk.local_agent.engines.daemon import Daemon
 from synapse_sdk.local_agent.engines.envs import check_envs
 from synapse_sdk.local_agent.engines.images import PORT, Build
@@ -65,9 +74,9 @@ class DockerEngine:
     def __init__(
         self,
         *,
-        base_image: str = "python:3.12-slim",
+        base_image: str = BASE_IMAGE,
         memory: str | None = None,
-        pids: int = 1024,
+        pids: int = PIDS,
         build_network: str | None = None,
         start_timeout: float = 60.0,
         stop_grace: float = 10.0,
@@ -392,25 +401,27 @@ class DockerEngine:
             log_config=_LOGS,
         )
         name = container_name(spec.name)
-        for attempt in (name, f"{name}-{secrets.token_hex(4)}"):
+        make = partial(
+            client.create_container,
+            image,
+            environment=environment(spec, python_path),
+            labels=docker_labels(spec),
+            ports=[PORT],
+            host_config=host,
+        )
+        try:
             try:
-                made = client.create_container(
-                    image,
-                    name=attempt,
-                    environment=environment(spec, python_path),
-                    labels=docker_labels(spec),
-                    ports=[PORT],
-                    host_config=host,
-                )
+                made = make(name=name)
             except APIError as error:
-                if error.status_code == 400:
-                    raise InvalidError(_refusal(spec.release.name, "could not be made a container", error)) from error
-                # Agents with databases of their own count from 1, each.
-                if error.status_code != 409 or attempt != name:
+                if error.status_code != 409:
                     raise
-            else:
-                return str(made["Id"])
-        raise AssertionError("unreachable")
+                # Agents with databases of their own count from 1, each.
+                made = make(name=f"{name}-{secrets.token_hex(4)}")
+        except APIError as error:
+            if error.status_code != 400:
+                raise
+            raise InvalidError(_refusal(spec.release.name, "could not be made a container", error)) from error
+        return str(made["Id"])
 
     def _start(self, container: Container) -> None:
         for _ in range(_ATTEMPTS):

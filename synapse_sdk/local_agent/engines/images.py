@@ -138,7 +138,8 @@ def generated_dockerfile(release: Release, base_image: str, requirements: str) -
     """
     program = release.program.relative_to(release.folder).as_posix()
     wanted = [line.strip() for line in requirements.splitlines() if line.strip() and not line.strip().startswith("#")]
-    install = f"RUN python -m pip install --no-cache-dir --disable-pip-version-check -r {_REQUIREMENTS}"
+    options = "--no-cache-dir --disable-pip-version-check --root-user-action=ignore"
+    install = f"RUN python -m pip install {options} -r {_REQUIREMENTS}"
     # Alone, they are installed again only when they have changed.
     first = f"COPY {_REQUIREMENTS} ./" if all(_BY_NAME.fullmatch(line) for line in wanted) else "COPY . ."
     lines = [

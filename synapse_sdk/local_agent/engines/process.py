@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import re
-import secrets
 import sys
 import threading
 import time
@@ -85,23 +84,7 @@ class ProcessEngine:
             UnavailableError: If the engine is closed.
         """
         check_envs(spec.envs)
-        container = Container(
-            id=secrets.token_hex(32),
-            name=spec.name,
-            image=spec.release.name,
-            status="created",
-            running=False,
-            host_port=None,
-            endpoint=None,
-            plugin_release=spec.release.name,
-            labels=tuple(spec.labels),
-            created_at=utc_now(),
-            record_id=spec.record_id,
-            exit_code=None,
-            ended_at=None,
-            reason=None,
-            owner=spec.owner,
-        )
+        container = Container.created(spec)
         with self._lock:
             self._refuse_when_closed()
             self._entries[container.id] = _Entry(container, spec)
