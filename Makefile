@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 # What the tests on other Pythons leave out, so that they end in time: the local agent and its fixture, which the tests of
-# whole flows use on each, the generators, the benchmarks.
-ON_ONE := tests/local_agent tests/testing tests/packaging/test_generated.py tests/test_benchmarks.py
+# whole flows use on each, the generators, the benchmarks, what a run says of itself.
+ON_ONE := tests/local_agent tests/testing tests/packaging/test_generated.py tests/test_benchmarks.py tests/test_deselected.py
 # How many tests run side by side: they wait more than they work.
 SIDE_BY_SIDE ?= 4
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-docker test-postgres test-browser test-schemathesis test-prism test-others coverage fuzz bench check format generate check-generated lock clean
+.PHONY: help install demo test test-docker test-postgres test-browser test-schemathesis test-prism test-others coverage fuzz bench check format generate check-generated lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -20,16 +20,18 @@ $(VENV)/installed: pyproject.toml constraints.txt  # what the SDK and the local 
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make ... PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP) install pip==26.3
-	$(PIP) install --constraint constraints.txt --editable '.[local-agent]'
+	$(PIP) install --no-compile --constraint constraints.txt --editable '.[local-agent]'
 	@touch $@
 
 # The tools, and wheels of the dependencies (as pinned, and as old as is allowed), from which the tests install the
 # SDK into clean environments without a network.
 $(VENV)/installed-dev: $(VENV)/installed lowest.txt
-	$(PIP) install --constraint constraints.txt --group dev
+	$(PIP) install --no-compile --constraint constraints.txt --group dev
 	$(PIP) wheel --constraint constraints.txt --wheel-dir $(VENV)/wheelhouse '.[testing]'
 	$(PIP) wheel --constraint lowest.txt --wheel-dir $(VENV)/wheelhouse-lowest .
 	@touch $@
+
+install: $(VENV)/installed-dev  ## make the virtual environment, which every other target does where it needs one
 
 demo: $(VENV)/installed  ## start a local agent and run a plugin release on it through the SDK
 	@$(BIN)/python examples/demo.py
@@ -47,14 +49,14 @@ test-docker: $(VENV)/installed-dev  ## run the tests that need a Docker Engine, 
 	scripts/with-dockerd --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m docker
 
 $(VENV)/installed-browser: $(VENV)/installed-dev
-	$(PIP) install --constraint constraints.txt --group browser
+	$(PIP) install --no-compile --constraint constraints.txt --group browser
 	@touch $@
 
 test-browser: $(VENV)/installed-browser  ## try the agent's page in Chromium; a picture of it goes to build/docs-page.png
 	@SYNAPSE_TEST_CHROMIUM=$$(scripts/chromium --install) || exit; export SYNAPSE_TEST_CHROMIUM; $(BIN)/pytest -m browser tests/local_agent
 
 $(VENV)/installed-fuzz: $(VENV)/installed-dev
-	$(PIP) install --constraint constraints.txt --group fuzz
+	$(PIP) install --no-compile --constraint constraints.txt --group fuzz
 	@touch $@
 
 test-schemathesis: $(VENV)/installed-fuzz  ## have Schemathesis ask a local agent for 40 s, in the same order each time
@@ -76,7 +78,7 @@ test-others:  ## run the tests on each other Python from 3.11 on that this machi
 	done
 
 $(VENV)/installed-bench: $(VENV)/installed-dev  # what the SDK is measured beside
-	$(PIP) install --constraint constraints.txt --group bench
+	$(PIP) install --no-compile --constraint constraints.txt --group bench
 	@touch $@
 
 bench: $(VENV)/installed-bench  ## measure the SDK beside others: make bench, or make bench BENCH='calls pages'
