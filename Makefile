@@ -2,13 +2,16 @@
 PYTHON ?= python3
 VENV ?= .venv
 # What the tests on other Pythons leave out, so that they end in time: the local agent and its fixture, which the tests of
-# whole flows use on each, the generators, the benchmarks, what a run says of itself.
-ON_ONE := tests/local_agent tests/testing tests/packaging/test_generated.py tests/test_benchmarks.py tests/test_deselected.py
+# whole flows use on each, the generators, the benchmarks, what a run says of itself, and thousands of calls in threads.
+ON_ONE := tests/local_agent tests/testing tests/packaging/test_generated.py tests/test_benchmarks.py \
+	tests/test_deselected.py tests/faults/test_threads.py
 # How many tests run side by side: they wait more than they work.
 SIDE_BY_SIDE ?= 4
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Hundreds of the tests' processes import the same modules: compiled once, when the first imports them, and not in each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-docker test-postgres test-browser test-schemathesis test-prism test-others coverage fuzz bench check format generate check-generated lock clean

@@ -99,7 +99,7 @@ def host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     if request.param == "process":
         yield ProcessHost()
         return
-    address = request.getfixturevalue("dockerd").host
-    monkeypatch.setenv("DOCKER_HOST", address)
-    with docker_host(address, python_image) as found:
+    dockerd: Dockerd = request.getfixturevalue("dockerd")
+    monkeypatch.setenv("DOCKER_HOST", dockerd.host)
+    with docker_host(dockerd, python_image) as found:
         yield found

@@ -11,6 +11,7 @@ import docker
 
 from synapse_sdk.local_agent.engines import Engine, ProcessEngine
 from synapse_sdk.local_agent.engines.docker import DockerEngine
+from tests.local_agent.dockerd import Dockerd
 from tests.local_agent.support import ask, sessions
 
 Container = dict[str, Any]
@@ -95,10 +96,9 @@ class DockerHost:
 
 
 @contextmanager
-def docker_host(address: str, base_image: Any) -> Iterator[DockerHost]:
-    """Yield a host at this address, cleared of what earlier tests have left."""
-    client = docker.DockerClient(base_url=address)
-    for left in client.containers.list(all=True):
-        left.remove(force=True)
+def docker_host(dockerd: Dockerd, base_image: Any) -> Iterator[DockerHost]:
+    """Yield a host of this engine, cleared of what earlier tests have left."""
+    client = docker.DockerClient(base_url=dockerd.host)
+    dockerd.clear(client)
     yield DockerHost(client, base_image(client))
     client.close()

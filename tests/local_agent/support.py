@@ -71,7 +71,10 @@ def ask(container: dict[str, Any], expression: str) -> Any:
     host, port = container["endpoint"].removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(expression.encode())
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        answer = b""
+        with suppress(ConnectionResetError):
+            while part := connection.recv(65536):
+                answer += part
     return json.loads(answer or b"null")
 
 

@@ -111,8 +111,7 @@ class Scene:
         self.dockerd = dockerd
         if dockerd:
             self.client = docker.DockerClient(base_url=dockerd.host)
-            for left in self.client.containers.list(all=True):
-                left.remove(force=True)
+            dockerd.clear(self.client)
             self.base_image = python_image(self.client)
         make_release(self.plugins, OBEYS, NEXT)
 

@@ -101,7 +101,7 @@ def test_a_program_that_does_not_start(
 ) -> None:
     how = request.node.callspec.id.partition("-")[2]
     scene.release(program)
-    with scene.agent(start_timeout=0.5) as api:
+    with scene.agent(start_timeout=2) as api:
         response = scene.post(api)
         assert response.status_code == 422
         detail = response.json()["detail"]
