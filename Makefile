@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-docker test-postgres test-browser test-schemathesis test-prism test-others coverage fuzz bench check format generate check-generated lock clean
+.PHONY: help install demo test test-docker test-postgres test-browser test-schemathesis test-prism test-others coverage clients test-clients fuzz bench check format generate check-generated lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -79,6 +79,19 @@ test-others:  ## run the tests on each other Python from 3.11 on that this machi
 	  echo "== Python $$version"; \
 	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version PYTEST_OPTIONS="$(ON_ONE:%=--ignore=%)" </dev/null || exit 1; \
 	done
+
+$(VENV)/installed-clients: $(VENV)/installed-dev
+	$(PIP) install --no-compile --constraint constraints.txt --group clients
+	@touch $@
+
+client-%: $(VENV)/installed-clients  # make the client of one language in build/clients/, such as client-go
+	$(BIN)/python -m clients make $*
+
+clients: $(VENV)/installed-clients  ## make a client in every language, in build/clients/ (make client-go: in one)
+	$(BIN)/python -m clients make
+
+test-clients: $(VENV)/installed-clients  ## prove them against a local agent: make test-clients, or make test-clients CLIENTS='go rust'
+	$(BIN)/python -m clients test $(CLIENTS)
 
 $(VENV)/installed-bench: $(VENV)/installed-dev  # what the SDK is measured beside
 	$(PIP) install --no-compile --constraint constraints.txt --group bench
