@@ -17,7 +17,7 @@ class Checks:
         def make(check: Callable[[], None]) -> None:
             try:
                 check()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the check has failed
                 traceback.print_exc()
                 print(f"FAILED {name}: {error!r}")
                 self._failed += 1

@@ -1,4 +1,4 @@
-"""Prints the distributions that a distribution needs while it runs, those that they need included."""
+"""Prints distributions and what they need while they run: dependencies.py DISTRIBUTION..."""
 
 import sys
 from importlib.metadata import requires
@@ -17,4 +17,6 @@ def needed(distribution: str) -> set[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(sorted(needed(sys.argv[1]))))
+    # The SDK is counted by what it needs, a client that is no distribution by what its project names.
+    given = set(sys.argv[1:])
+    print("\n".join(sorted({name for one in given for name in needed(one)} | given - {"synapse-sdk"})))

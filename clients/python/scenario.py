@@ -1,4 +1,4 @@
-"""The conformance scenario with the Python SDK: scenario.py sync|async."""
+"""The conformance scenario with the SDK: python -m clients.python.scenario sync|async."""
 
 import asyncio
 import os
@@ -6,8 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from checks import Checks
-
+from clients.python.checks import Checks
 from synapse_sdk import AgentClient, AsyncAgentClient
 from synapse_sdk.exceptions import (
     AuthenticationError,
@@ -39,6 +38,7 @@ class Awaited:
         return lambda *arguments, **options: self._runner.run(called(*arguments, **options))
 
     def close(self) -> None:
+        """Close it."""
         self._runner.run(self._client.close())
 
 
@@ -46,10 +46,12 @@ def raised(kind: type[ClientError], status: int, call: Callable[[], object]) -> 
     """Return the error that a call raises, which is of this kind and has this status."""
     try:
         call()
-    except kind as error:
-        assert error.status_code == status, error
-        return error
-    raise AssertionError("it was answered")
+    except kind as caught:
+        error = caught
+    else:
+        raise AssertionError("it was answered")
+    assert error.status_code == status, error
+    return error
 
 
 def scenario(make: Callable[..., Any]) -> int:

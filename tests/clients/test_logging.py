@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 import subprocess
@@ -251,12 +252,13 @@ def warned_of(connect: Connect, url: str, token: str | None, **options: Any) -> 
     return [str(warning.message) for warning in caught]
 
 
-@pytest.mark.parametrize("host", ["{name}", "{name}:8000", "{name}/agent", "10.0.0.7:{port}", "[fe80::{port}]"])
+@pytest.mark.parametrize("host", ["{name}", "{name}:8000", "{name}/agent", "{v4}:8000", "[{v6}]"])
 def test_a_token_over_plain_http_to_another_machine_is_warned_of_without_being_shown(
     connect: Connect, host: str
 ) -> None:
     name = unseen_host()
-    url = f"http://{host.format(name=name, port=int(name[:3], 16) + 1)}"
+    v4 = ipaddress.IPv4Address(0x0A000000 + int(name[:6], 16))
+    url = f"http://{host.format(name=name, v4=v4, v6=ipaddress.IPv6Address(f'fe80::{name[:4]}:{name[4:8]}'))}"
     [text] = warned_of(connect, url, "t0ken")
     assert url in text
     assert "https" in text

@@ -1,0 +1,1 @@
+"""The conformance scenario in Python: by the SDK, and by the generated client alone."""
