@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-docker test-postgres test-browser test-schemathesis test-prism test-others coverage clients test-clients fuzz bench check format generate check-generated lock clean
+.PHONY: help install demo test test-docker test-postgres test-browser test-schemathesis test-prism test-others coverage docs-reference clients test-clients fuzz bench check format generate check-generated lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -55,8 +55,16 @@ $(VENV)/installed-browser: $(VENV)/installed-dev
 	$(PIP) install --no-compile --constraint constraints.txt --group browser
 	@touch $@
 
-test-browser: $(VENV)/installed-browser  ## try the agent's page in Chromium; a picture of it goes to build/docs-page.png
-	@SYNAPSE_TEST_CHROMIUM=$$(scripts/chromium --install) || exit; export SYNAPSE_TEST_CHROMIUM; $(BIN)/pytest -m browser tests/local_agent
+LOGO := data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" width="44" height="14"><text y="11" font-size="11">Redocly</text></svg>
+docs-reference: $(VENV)/installed-dev  ## make build/reference.html: the contract as one file that needs nothing else
+	@mkdir -p build
+	scripts/node-tool redocly build-docs openapi/agent.yaml --inlineBundle --output build/reference.html
+	@# The bundle would fetch its maker's logo.
+	@sed -i -E 's#https://cdn[.]redoc[.]ly/redoc/logo-mini(-full)?[.]svg#$(LOGO)#g' build/reference.html
+	@echo "build/reference.html: $$(wc -c <build/reference.html) bytes"
+
+test-browser: $(VENV)/installed-browser docs-reference  ## try the pages in Chromium; pictures of them go to build/docs-page.png and build/reference.png
+	@SYNAPSE_TEST_CHROMIUM=$$(scripts/chromium --install) || exit; export SYNAPSE_TEST_CHROMIUM; $(BIN)/pytest -m browser tests
 
 $(VENV)/installed-fuzz: $(VENV)/installed-dev
 	$(PIP) install --no-compile --constraint constraints.txt --group fuzz

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,12 +11,13 @@ import pytest
 
 from synapse_sdk.contract import contract_path
 from synapse_sdk.local_agent.contract import Contract
+from tests.browser import Visit, chromium
 from tests.local_agent.support import TOKEN, Api, make_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+    from playwright.sync_api import Browser, Locator
 
     from synapse_sdk.local_agent import LocalAgent
 
@@ -25,50 +25,15 @@ pytestmark = pytest.mark.browser
 
 SCREENSHOT = Path(__file__).parents[2] / "build" / "docs-page.png"
 
-# Chromium is to ask nobody for anything on its own account, and no name leads anywhere.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ["SYNAPSE_TEST_CHROMIUM"],
-            args=FLAGS,
-        )
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
-class Visit:
-    """A page, and what became of it: what it asked for, and what it complained of."""
-
-    def __init__(self, browser: Browser, url: str) -> None:
-        self.asked: list[str] = []
-        self.complaints: list[str] = []
-        context = browser.new_context(viewport={"width": 1280, "height": 1500})
-        context.on("request", lambda request: self.asked.append(request.url))
-        context.on("requestfailed", lambda request: self.complaints.append(f"{request.url}: {request.failure}"))
-        context.on("console", self._hear)
-        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
-        self.page: Page = context.new_page()
-        self.page.set_default_timeout(20_000)
-        self.page.goto(url, wait_until="networkidle")
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.complaints.append(message.text)
+class ContractVisit(Visit):
+    """The agent's page."""
 
     def operation(self, name: str) -> Locator:
         return self.page.locator(f"[id$='-{name}']")
@@ -92,14 +57,14 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Browser, agent: LocalAgent) -> Iterator[Visit]:
-    visit = Visit(browser, f"{agent.url}/docs")
+def visit(browser: Browser, agent: LocalAgent) -> Iterator[ContractVisit]:
+    visit = ContractVisit(browser, f"{agent.url}/docs")
     yield visit
     visit.page.context.close()
     assert {urlsplit(url).netloc for url in visit.asked} == {urlsplit(agent.url).netloc}
 
 
-def test_every_operation_is_on_the_page_and_nothing_is_wrong_with_it(visit: Visit) -> None:
+def test_every_operation_is_on_the_page_and_nothing_is_wrong_with_it(visit: ContractVisit) -> None:
     operations = Contract.load(contract_path()).operations
     assert len(operations) == 12
     for each in operations:
@@ -110,7 +75,7 @@ def test_every_operation_is_on_the_page_and_nothing_is_wrong_with_it(visit: Visi
     assert visit.complaints == []
 
 
-def test_an_operation_is_tried_with_the_token(visit: Visit, agent: LocalAgent, api: Api, plugins: Path) -> None:
+def test_an_operation_is_tried_with_the_token(visit: ContractVisit, agent: LocalAgent, api: Api, plugins: Path) -> None:
     made = api.create(make_release(plugins))
     visit.authorize(TOKEN)
     status, body = visit.try_out("list_docker_containers")
@@ -122,14 +87,14 @@ def test_an_operation_is_tried_with_the_token(visit: Visit, agent: LocalAgent, a
     visit.page.screenshot(path=SCREENSHOT)
 
 
-def test_without_the_token_the_page_shows_that_it_is_missing(visit: Visit) -> None:
+def test_without_the_token_the_page_shows_that_it_is_missing(visit: ContractVisit) -> None:
     status, body = visit.try_out("health_check")
     assert (status, json.loads(body)) == (401, {"detail": "The token is missing or wrong."})
     (complaint,) = visit.complaints  # Chromium's own, of the 401
     assert "401" in complaint
 
 
-def test_a_container_is_created_with_the_contracts_example(visit: Visit, api: Api, plugins: Path) -> None:
+def test_a_container_is_created_with_the_contracts_example(visit: ContractVisit, api: Api, plugins: Path) -> None:
     make_release(plugins, name="ocr_processor@2.0.0")
     visit.authorize(TOKEN)
     status, body = visit.try_out("create_docker_container")
