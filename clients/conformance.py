@@ -35,15 +35,19 @@ def judge(printed: str, code: int, expected: Sequence[str]) -> Result:
         expected: The names of the checks that it was to make.
     """
     lines = [line.rstrip() for line in printed.splitlines()]
-    passed = [line.removeprefix("ok ") for line in lines if line.startswith("ok ")]
     faults = [line for line in lines if line.startswith("FAILED ")]
-    failed = [line.removeprefix("FAILED ").partition(":")[0] for line in faults]
-    faults += [f"not made: {name}" for name in expected if name not in (*passed, *failed)]
-    faults += [f"not in the scenario: {name}" for name in (*passed, *failed) if name not in expected]
-    faults += [f"made twice: {name}" for name in expected if (*passed, *failed).count(name) > 1]
-    closing = f"conformance: {len(passed)} passed, {len(failed)} failed"
+    told = [line for line in lines if line.startswith(("ok ", "FAILED "))]
+    made = [line.partition(" ")[2].partition(":")[0] for line in told]
+    failed = len(faults)
+    passed = len(made) - failed
+    faults += [f"not made: {name}" for name in expected if name not in made]
+    faults += [f"not in the scenario: {name}" for name in made if name not in expected]
+    faults += [f"made twice: {name}" for name in expected if made.count(name) > 1]
+    if sorted(made) == sorted(expected) and made != list(expected):
+        faults.append("not in the scenario's order")
+    closing = f"conformance: {passed} passed, {failed} failed"
     if lines[-1:] != [closing]:
         faults.append(f"the last line is not {closing!r}")
     if code != (1 if failed else 0):
         faults.append(f"the exit code is {code}")
-    return Result(len(passed), tuple(faults))
+    return Result(passed, tuple(faults))
