@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 # What the tests on other Pythons leave out, so that they end in time: the local agent and its fixture, which the tests of
-# whole flows use on each, the generators, the clients in other languages, the benchmarks, what a run says of itself, and thousands of calls in threads.
+# whole flows use on each, the generators, the clients in other languages, the benchmarks, what a run says of itself, and
+# thousands of calls in threads.
 ON_ONE := tests/local_agent tests/languages tests/testing tests/packaging/test_generated.py tests/test_benchmarks.py \
 	tests/test_deselected.py tests/faults/test_threads.py
 # How many tests run side by side: they wait more than they work.

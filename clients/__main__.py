@@ -93,12 +93,12 @@ def _prove(one: Language, row: list[str], newer: Path) -> None:
         row[-2] = f"not made: it needs {language.missing(one.needs_to_generate)}"
         raise
     row[3] = str(language.lines(one))
-    if not one.conformance:
-        row[-2] = "made, not run: nothing proves it yet"
-        return
     if what := language.missing(one.needs_to_run):
         row[-2] = f"made, not run: it needs {what}"
         raise MissingError(f"the client in {one.title} was made, but not run: it needs {what}")
+    if not one.conformance:
+        row[-2] = "made, not run: no program proves it yet"
+        return
     print(f"== {one.title}", flush=True)
     if one.build:
         began = time.monotonic()
