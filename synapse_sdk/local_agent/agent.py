@@ -5,7 +5,7 @@ import secrets
 import socket
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -13,10 +13,12 @@ from types import TracebackType
 from typing import Self
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from synapse_sdk.contract import contract_path
 from synapse_sdk.local_agent.app import App
 from synapse_sdk.local_agent.contract import Contract
+from synapse_sdk.local_agent.cors import ANY, check_origin, shared
 from synapse_sdk.local_agent.engines import ENGINES, Engine, make_engine
 from synapse_sdk.local_agent.handlers import Handlers
 from synapse_sdk.local_agent.records import Records
@@ -43,11 +45,14 @@ class LocalAgent:
         start_timeout: How long a program may take until it listens, in seconds.
         stop_grace: How long a program may take to end when asked to, in seconds. Then it is killed.
         manage_all: Whether to stop, start and remove containers of the engine that this agent did not make.
+        cors_origins: The origins whose pages may ask the agent from a browser, such as `http://localhost:3000`, or `*`
+            for any. They need the token as everybody does.
         validate_responses: Whether to check answers against the contract too; see `violations`.
 
     Raises:
-        ValueError: If the token cannot be sent in a header, the port or the engine is none, or an address beyond this
-            machine is to be open to all.
+        TypeError: If `cors_origins` is not a list of strings.
+        ValueError: If the token cannot be sent in a header, the port, the engine or an origin is none, or an address
+            beyond this machine, or this machine to every page on the web, is to be open to all.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class LocalAgent:
         start_timeout: float = 60.0,
         stop_grace: float = 10.0,
         manage_all: bool = False,
+        cors_origins: Collection[str] = (),
         validate_responses: bool = False,
     ) -> None:
         if token is not None and not _fits_a_header(token):
@@ -72,6 +78,11 @@ class LocalAgent:
             raise ValueError(f"{port} is not a port: they go from 0 to 65535.")
         if not auth and not _is_this_machine(host):
             raise ValueError(f"Without authentication the agent listens on this machine alone, not on {host}.")
+        _check_cors_origins(cors_origins)
+        if not auth and ANY in cors_origins:
+            raise ValueError(
+                f"cors_origins cannot be {ANY} without authentication: every page on the web could run programs here."
+            )
         if isinstance(engine, str) and engine not in ENGINES:
             raise ValueError(f"There is no engine {engine}. There is {', '.join(ENGINES)}.")
         self._plugins = Path(plugins)
@@ -84,6 +95,7 @@ class LocalAgent:
         self._start_timeout = start_timeout
         self._stop_grace = stop_grace
         self._manage_all = manage_all
+        self._cors_origins = frozenset(cors_origins)
         self._validate_responses = validate_responses
         self._resources = ExitStack()
         self._url = ""
@@ -135,7 +147,7 @@ class LocalAgent:
             closing = stack.enter_context(ExitStack())
             closing.callback(handlers.close)
             app = self._make_app(contract, handlers)
-            stack.callback(_serve(app, listening))
+            stack.callback(_serve(shared(app, self._cors_origins), listening))
             # Closed first, so that the server need not wait for programs that are being started.
             stack.push(closing.pop_all())
             self._violations = app.violations
@@ -180,7 +192,7 @@ class _Server(uvicorn.Server):
             self.settled.set()
 
 
-def _serve(app: App, listening: socket.socket) -> Callable[[], None]:
+def _serve(app: ASGIApp, listening: socket.socket) -> Callable[[], None]:
     """Serve in a thread of its own, and return what ends it."""
     config = uvicorn.Config(
         app,
@@ -238,6 +250,18 @@ def _is_this_machine(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _check_cors_origins(origins: Collection[str]) -> None:
+    if isinstance(origins, str):
+        raise TypeError(f"cors_origins must be a list of origins, not one: [{origins!r}]")
+    for origin in origins:
+        if not isinstance(origin, str):
+            raise TypeError(f"cors_origins must be a list of strings, and {origin!r} is none")
+        try:
+            check_origin(origin)
+        except ValueError as error:
+            raise ValueError(f"cors_origins: {error}") from None
 
 
 def _fits_a_header(token: str) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from synapse_sdk._version import __version__
 from synapse_sdk.local_agent.agent import LocalAgent
 from synapse_sdk.local_agent.contract import ContractError
+from synapse_sdk.local_agent.cors import check_origin
 from synapse_sdk.local_agent.engines import BASE_IMAGE, ENGINES, PIDS, make_engine
 from synapse_sdk.local_agent.errors import UnavailableError
 
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             database=options.database,
             engine=engine,
             manage_all=options.manage_all,
+            cors_origins=options.cors_origin,
         )
     except (ValueError, OSError, UnavailableError, ImportError) as error:
         parser.error(str(error))
@@ -178,6 +180,15 @@ def _parser() -> argparse.ArgumentParser:
         help="stop, start and remove containers of the engine that this agent did not make, too",
     )
     parser.add_argument(
+        "--cors-origin",
+        action="append",
+        default=[],
+        type=_origin,
+        metavar="ORIGIN",
+        help="let pages of an origin ask the agent, with the token, such as http://localhost:3000; * stands for any; "
+        "may be given several times (default: none)",
+    )
+    parser.add_argument(
         "--start-timeout",
         type=_seconds,
         default=60.0,
@@ -203,6 +214,14 @@ def _seconds(text: str) -> float:
 
 
 _seconds.__name__ = "number of seconds"  # what argparse calls it in its message
+
+
+def _origin(text: str) -> str:
+    try:
+        check_origin(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _one_line(error: BaseException) -> str:

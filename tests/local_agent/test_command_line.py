@@ -91,6 +91,16 @@ def test_it_lets_everybody_in_when_told_to(plugins: Path) -> None:
         assert ends(process, signal.SIGTERM) == (0, "", "")
 
 
+def test_pages_of_the_origins_that_are_named_may_ask(plugins: Path) -> None:
+    origins = ["http://localhost:3000", "https://app.example.com"]
+    options = [part for origin in origins for part in ("--cors-origin", origin)]
+    with running("--port", "0", "--no-auth", "--plugins", plugins, *options) as (process, url):
+        for origin in [*origins, "http://localhost:3001"]:
+            headers = httpx.get(f"{url}/health/", headers={"Origin": origin}).headers
+            assert headers.get("Access-Control-Allow-Origin") == (origin if origin in origins else None)
+        assert ends(process, signal.SIGTERM) == (0, "", "")
+
+
 def test_records_survive_from_run_to_run_in_the_default_database(plugins: Path, home: Path) -> None:
     make_release(plugins)
     arguments = ("--port", "0", "--no-auth", "--plugins", plugins)
@@ -173,6 +183,10 @@ def test_what_it_cannot_run_with_is_said_in_one_line(
     assert "visible ASCII" in refused(capsys, "--plugins", plugins, "--token", "")
     assert "invalid number of seconds value: '-1'" in refused(capsys, "--plugins", plugins, "--start-timeout=-1")
     assert "the following arguments are required: --plugins" in refused(capsys)
+    slash = refused(capsys, "--plugins", plugins, "--cors-origin", "http://localhost:3000/")
+    assert slash.startswith("argument --cors-origin: 'http://localhost:3000/' is not an origin.")
+    everybody = refused(capsys, "--plugins", plugins, "--no-auth", "--cors-origin", "*")
+    assert everybody.startswith("cors_origins cannot be * without authentication")
     assert "invalid choice: 'steam'" in refused(capsys, "--plugins", plugins, "--engine", "steam")
 
 
@@ -215,7 +229,7 @@ def test_help_says_what_every_option_does(capsys: pytest.CaptureFixture[str], mo
     assert caught.value.code == 0
     text = capsys.readouterr().out
     options = ["plugins", "host", "port", "token", "no-auth", "database", "engine", "start-timeout", "stop-grace"]
-    options += ["base-image", "memory", "pids", "build-network", "manage-all"]
+    options += ["base-image", "memory", "pids", "build-network", "manage-all", "cors-origin"]
     assert all(f"--{option}" in text for option in options)
     assert "Ctrl-C stops it" in " ".join(text.split())
     assert "SYNAPSE_AGENT_TOKEN" in text
