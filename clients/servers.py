@@ -103,6 +103,7 @@ def agent(code: Path = ROOT) -> Iterator[str]:
     """
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
         command = [sys.executable, "-m", "synapse_sdk.local_agent", "--port", "0", "--engine", "process"]
+        command += ["--cors-origin", "*"]  # for programs in a browser, whose page comes from elsewhere
         command += ["--plugins", str(ROOT / "examples" / "plugins"), "--database", f"sqlite:///{folder}/records.db"]
         environment = os.environ | {"PYTHONPATH": str(code), "SYNAPSE_AGENT_TOKEN": TOKEN}
         with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
