@@ -43,16 +43,15 @@ private fun http(token: String? = null): OkHttpClient {
 }
 
 /** Returns the error that a call throws, which has this status and the contract's body. */
-private suspend fun error(status: Int, call: suspend () -> Any): ApiException {
-    val error = try {
+private suspend fun refused(status: Int, call: suspend () -> Any): ApiException {
+    try {
         call()
-        null
     } catch (e: ApiException) {
-        e
-    } ?: throw AssertionError("it was answered")
-    assertEquals(status, error.statusCode)
-    assertHolds(error.errorBody != null, error.body)
-    return error
+        assertEquals(status, e.statusCode)
+        assertHolds(e.errorBody != null, e.body)
+        return e
+    }
+    throw AssertionError("it was answered")
 }
 
 private val ApiException.text: String
@@ -68,11 +67,11 @@ private suspend fun scenario(url: String, token: String, scriptedUrl: String): I
     lateinit var second: DockerContainer
 
     checks.check("no token") {
-        error(401) { DockerContainersApi(url, http()).listDockerContainers() }
+        refused(401) { DockerContainersApi(url, http()).listDockerContainers() }
     }
 
     checks.check("wrong token") {
-        val error = error(401) { DockerContainersApi(url, http("wrong")).listDockerContainers() }
+        val error = refused(401) { DockerContainersApi(url, http("wrong")).listDockerContainers() }
         assertHolds(error.text.isNotEmpty(), error.text)
     }
 
@@ -104,7 +103,7 @@ private suspend fun scenario(url: String, token: String, scriptedUrl: String): I
 
     checks.check("one segment") {
         val name = "a/b?c#d é漢"
-        val error = error(404) { docker.getDockerContainer(name) }
+        val error = refused(404) { docker.getDockerContainer(name) }
         assertHolds(name in error.text, error.text)
     }
 
@@ -136,7 +135,7 @@ private suspend fun scenario(url: String, token: String, scriptedUrl: String): I
     }
 
     checks.check("invalid") {
-        val error = error(422) { docker.createDockerContainer(CreateDockerContainerRequest("no-version")) }
+        val error = refused(422) { docker.createDockerContainer(CreateDockerContainerRequest("no-version")) }
         val field = (error.errorBody?.detail as ErrorBodyDetail.ListFieldErrorValue).value.first()
         assertEquals(listOf("body", "plugin_release"), field.loc.map { (it as FieldErrorLocInner.StringValue).value })
         assertHolds(field.type.isNotEmpty(), field)
@@ -176,8 +175,8 @@ private suspend fun scenario(url: String, token: String, scriptedUrl: String): I
     }
 
     checks.check("too many requests") {
-        val error = error(429) { scriptedDocker.getDockerContainer("0123456789ab") }
-        assertEquals(listOf("7"), error.headers["retry-after"])
+        val error = refused(429) { scriptedDocker.getDockerContainer("0123456789ab") }
+        assertEquals(listOf("7"), error.headers["Retry-After"])
         assertEquals("Too many requests.", error.text)
     }
 
@@ -186,13 +185,13 @@ private suspend fun scenario(url: String, token: String, scriptedUrl: String): I
     }
 
     checks.check("delete again") {
-        error(404) { docker.deleteDockerContainer(first.dockerId) }.text
+        refused(404) { docker.deleteDockerContainer(first.dockerId) }.text
     }
 
     checks.check("delete record") {
         val id = second.recordId!!
         records.deleteContainer(id)
-        error(404) { records.getContainer(id) }.text
+        refused(404) { records.getContainer(id) }.text
     }
 
     return checks.close()
