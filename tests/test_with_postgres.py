@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clusters import PROGRAM
 from tests.local_agent.support import ended
+from tests.programs import SCRIPTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+PROGRAM = SCRIPTS / "with-postgres"
 
 # Asks the server what it is, and tells its process, which its folder knows.
 ASKS = """
@@ -100,8 +102,8 @@ def test_where_there_is_no_postgresql_it_says_so_in_one_line_with_a_code_of_its_
 ) -> None:
     program = """
 import pathlib, sys
-from tests.clusters import with_postgres
-module = with_postgres()
+from tests.programs import load
+module = load("with-postgres")
 module.DEBIAN = pathlib.Path(sys.argv[1])
 sys.exit(module.main(sys.argv[2:]))
 """

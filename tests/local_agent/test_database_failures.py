@@ -15,8 +15,8 @@ from sqlalchemy.exc import OperationalError
 
 from synapse_sdk.local_agent import LocalAgent, records
 from synapse_sdk.local_agent.records import Record, Records
-from tests.clusters import with_postgres
 from tests.local_agent.support import Api, make_release, wait_until
+from tests.programs import load
 
 BIG = {"a": "x" * 300_000}
 
@@ -126,7 +126,7 @@ def test_a_database_that_is_no_longer_one_cannot_be_read(tmp_path: Path) -> None
 @pytest.fixture
 def cluster() -> Iterator[Any]:
     """A PostgreSQL server for one test, which may stop it."""
-    cluster = with_postgres().Cluster()
+    cluster = load("with-postgres").Cluster()
     with ExitStack() as stack:
         stack.callback(cluster.remove)
         cluster.start()

@@ -1,7 +1,8 @@
-"""The program `scripts/with-postgres`, for tests that need its parts."""
+"""The programs of `scripts/` that are written in Python, for tests that need their parts."""
 
 from __future__ import annotations
 
+import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-PROGRAM = Path(__file__).parents[1] / "scripts" / "with-postgres"
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
 class _Loader(SourceFileLoader):
@@ -18,11 +19,14 @@ class _Loader(SourceFileLoader):
         """Keep no compiled copy beside the program."""
 
 
-def with_postgres() -> ModuleType:
-    """Return the program as a module."""
-    spec = spec_from_loader("with_postgres", _Loader("with_postgres", str(PROGRAM)))
+def load(program: str) -> ModuleType:
+    """Return a program as a module."""
+    name = program.replace("-", "_")
+    spec = spec_from_loader(name, _Loader(name, str(SCRIPTS / program)))
     assert spec
     assert spec.loader
     module = module_from_spec(spec)
+    # Data classes look for the module that they are of.
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
