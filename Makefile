@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-docker test-postgres test-browser test-schemathesis test-prism test-others coverage docs-reference clients test-clients fuzz bench check format generate check-generated lock clean
+.PHONY: help install demo test test-docker test-postgres test-browser test-schemathesis test-prism test-others coverage docs-reference clients test-clients fuzz bench check check-breaking test-breaking format generate check-generated lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -115,6 +115,13 @@ check: $(VENV)/installed-dev check-generated  ## lint, types, the contract, the 
 	$(BIN)/mypy
 	$(BIN)/openapi-spec-validator openapi/agent.yaml
 	scripts/node-tool redocly lint --config openapi/redocly.yaml openapi/agent.yaml
+
+check-breaking: $(VENV)/installed-dev  ## fail when the contract changed and its version does not say how much
+	scripts/check-breaking
+
+test-breaking: $(VENV)/installed-dev  ## show that this finds what breaks, and lets pass what does not, which needs Go
+	@command -v go >/dev/null || { echo "what check-breaking finds was not tested: it needs Go 1.26 or newer" >&2; exit 69; }
+	$(BIN)/pytest -n $(SIDE_BY_SIDE) -m go tests/test_breaking.py
 
 format: $(VENV)/installed-dev  ## lay the code out
 	$(BIN)/ruff check --fix
