@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clients import conformance, language
-from clients.language import FailedError, Language, MissingError
+from clients.language import UNAVAILABLE, FailedError, Language, MissingError
 from clients.newer import make_newer_agent
 from clients.servers import everything
 from clients.table import table
-
-UNAVAILABLE = 69
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,7 +100,11 @@ def _prove(one: Language, row: list[str], newer: Path) -> None:
     print(f"== {one.title}", flush=True)
     if one.build:
         began = time.monotonic()
-        language.run(one, one.build, "build")
+        try:
+            language.run(one, one.build, "build")
+        except MissingError as error:
+            row[-2] = f"made, not run: it needs {error}"
+            raise MissingError(f"the client in {one.title} was made, but not run: it needs {error}") from None
         row[5] = f"{time.monotonic() - began:.0f}"
     row[4] = str(language.dependencies(one))
     for column, code in ((-2, language.ROOT), (-1, newer)):

@@ -16,6 +16,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 CONTRACT = ROOT / "openapi" / "agent.yaml"
 BUILD = ROOT / "build" / "clients"
+UNAVAILABLE = 69
 
 
 class MissingError(Exception):
@@ -42,7 +43,8 @@ class Language:
             of, in words.
         needs_to_run: The programs that building and proving need, the same way.
         generate: Makes the client in `OUT`, in which lies what the folder `project` has, and the licence.
-        build: Compiles the client and the program that proves it.
+        build: Compiles the client and the program that proves it. What no program tells of, such as a library, it asks
+            for itself: it ends with 69 and what is not there, in words.
         conformance: Runs that program.
         dependencies: Prints what the client needs while it runs, one a line.
         sources: What counts as generated, as patterns below `OUT`.
@@ -113,10 +115,13 @@ def run(language: Language, script: str, what: str, environment: Mapping[str, st
     """Run a step of a language, and return how many seconds it took.
 
     Raises:
+        MissingError: If it ends with 69, which says that what it has written last is not there.
         FailedError: If it fails.
     """
     began = time.monotonic()
     done = start(language, script, environment or {})
+    if done.returncode == UNAVAILABLE:
+        raise MissingError(done.stderr.strip().rpartition("\n")[2])
     if done.returncode != 0:
         raise FailedError(f"{language.name}: {what} failed with {done.returncode}:\n{done.stdout}{done.stderr}")
     return time.monotonic() - began
