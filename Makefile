@@ -137,4 +137,4 @@ lock: $(VENV)/installed-dev  ## pin what is installed now, for every later insta
 	$(PIP) freeze --exclude-editable | grep -v '^pip==' > constraints.txt
 
 clean:  ## remove what make made, but for generated/
-	rm -rf .venv .venv-* build dist .coverage .mypy_cache .pytest_cache .ruff_cache tools/node_modules clients/*/node_modules
+	rm -rf .venv .venv-* build dist .coverage .mypy_cache .pytest_cache .ruff_cache tools/node_modules clients/*/node_modules clients/rust/*/target clients/rust/*/Cargo.lock
