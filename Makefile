@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 # What the tests on other Pythons leave out, so that they end in time: the local agent and its fixture, which the tests of
-# whole flows use on each, the generators, the clients in other languages, the benchmarks, what a run says of itself, and
-# thousands of calls in threads.
+# whole flows use on each, the generators, the clients in other languages, the benchmarks, what a run says of itself, the
+# pages, thousands of calls in threads or in a storm, and trio, where asyncio does the same.
 ON_ONE := tests/local_agent tests/languages tests/testing tests/packaging/test_generated.py tests/test_benchmarks.py \
-	tests/test_deselected.py tests/faults/test_threads.py
+	tests/test_deselected.py tests/test_breaking.py tests/docs tests/faults/test_threads.py tests/faults/test_storm.py
+NOT_ON_OTHERS := $(ON_ONE:%=--ignore=%) -k 'not trio'
 # How many tests run side by side: they wait more than they work.
 SIDE_BY_SIDE ?= 4
 BIN := $(VENV)/bin
@@ -47,10 +48,10 @@ coverage: $(VENV)/installed-dev  ## run them and print what they cover, which ta
 	$(BIN)/pytest -n $(SIDE_BY_SIDE) --cov --cov-report=term
 
 test-postgres: $(VENV)/installed-dev  ## run the tests that need PostgreSQL, on a server of their own
-	scripts/with-postgres --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m postgres
+	scripts/with-postgres --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m postgres tests/local_agent tests/test_with_postgres.py
 
 test-docker: $(VENV)/installed-dev  ## run the tests that need a Docker Engine, on one of their own
-	scripts/with-dockerd --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m docker
+	scripts/with-dockerd --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m docker tests/local_agent tests/test_with_dockerd.py
 
 $(VENV)/installed-browser: $(VENV)/installed-dev
 	$(PIP) install --no-compile --constraint constraints.txt --group browser
@@ -65,7 +66,7 @@ docs-reference: $(VENV)/installed-dev  ## make build/reference.html: the contrac
 	@echo "build/reference.html: $$(wc -c <build/reference.html) bytes"
 
 test-browser: $(VENV)/installed-browser docs-reference  ## try the pages in Chromium; pictures of them go to build/docs-page.png and build/reference.png
-	@SYNAPSE_TEST_CHROMIUM=$$(scripts/chromium --install) || exit; export SYNAPSE_TEST_CHROMIUM; $(BIN)/pytest -m browser tests
+	@SYNAPSE_TEST_CHROMIUM=$$(scripts/chromium --install) || exit; export SYNAPSE_TEST_CHROMIUM; $(BIN)/pytest -m browser tests/local_agent tests/test_reference_in_browser.py
 
 $(VENV)/installed-fuzz: $(VENV)/installed-dev
 	$(PIP) install --no-compile --constraint constraints.txt --group fuzz
@@ -86,7 +87,7 @@ test-others:  ## run the tests on each other Python from 3.11 on that this machi
 	scripts/pythons | while read -r version python; do \
 	  if [ "$$version" = "$$own" ]; then continue; fi; \
 	  echo "== Python $$version"; \
-	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version PYTEST_OPTIONS="$(ON_ONE:%=--ignore=%)" </dev/null || exit 1; \
+	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version PYTEST_OPTIONS="$(NOT_ON_OTHERS)" </dev/null || exit 1; \
 	done
 
 $(VENV)/installed-clients: $(VENV)/installed-dev

@@ -28,8 +28,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    if not items:
+        return
+    names = list(needs(items[0].config))
     for item in items:
-        for name in needs(item.config):
+        for name in names:
             if item.get_closest_marker(name):
                 item.config.stash[COUNTS][name] += 1
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from tests.deselected import needs
 
 pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parents[1]
 
 MARKERS = """
     [pytest]
@@ -46,6 +49,16 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     pytester.makeini(MARKERS)
     pytester.makepyfile(TESTS)
     return pytester
+
+
+@pytest.mark.parametrize("name", ["browser", "docker", "go", "postgres", "prism"])
+def test_the_command_that_runs_tests_with_a_marker_looks_where_they_are(name: str) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    [looked] = re.findall(rf"pytest\b.* -m {name} (.+)", makefile)
+    marked = [path for path in (ROOT / "tests").rglob("*.py") if f"mark.{name}" in path.read_text()]
+    found = [path for path in marked if path.name != "test_deselected.py"]
+    assert found
+    assert [path for path in found if not any(path.is_relative_to(ROOT / place) for place in looked.split())] == []
 
 
 def test_a_run_tells_how_many_tests_it_left_out_for_want_of_what(
