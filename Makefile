@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 # What the tests on other Pythons leave out, so that they end in time: the local agent and its fixture, which the tests of
 # whole flows use on each, the generators, the clients in other languages, the benchmarks, what a run says of itself, the
-# pages, thousands of calls in threads or in a storm, and trio, where asyncio does the same.
+# pages, the extras in environments of their own, thousands of calls in threads or in a storm, and trio, where asyncio does
+# the same.
 ON_ONE := tests/local_agent tests/languages tests/testing tests/packaging/test_generated.py tests/test_benchmarks.py \
 	tests/test_deselected.py tests/test_breaking.py tests/docs tests/faults/test_threads.py tests/faults/test_storm.py
-NOT_ON_OTHERS := $(ON_ONE:%=--ignore=%) -k 'not trio'
+NOT_ON_OTHERS := $(ON_ONE:%=--ignore=%) -k 'not trio and not _extra_'
 # How many tests run side by side: they wait more than they work.
 SIDE_BY_SIDE ?= 4
 BIN := $(VENV)/bin
@@ -122,7 +123,7 @@ check-breaking: $(VENV)/installed-dev  ## fail when the contract changed and its
 
 test-breaking: $(VENV)/installed-dev  ## show that this finds what breaks, and lets pass what does not, which needs Go
 	@command -v go >/dev/null || { echo "what check-breaking finds was not tested: it needs Go 1.26 or newer" >&2; exit 69; }
-	$(BIN)/pytest -n $(SIDE_BY_SIDE) -m go tests/test_breaking.py
+	$(BIN)/pytest -m go tests/test_breaking.py
 
 format: $(VENV)/installed-dev  ## lay the code out
 	$(BIN)/ruff check --fix
