@@ -4,12 +4,15 @@ VENV ?= .venv
 # What the tests on other Pythons leave out, so that they end in time: the local agent and its fixture, which the tests of
 # whole flows use on each, the generators, the clients in other languages, the benchmarks, what a run says of itself, the
 # pages, the extras in environments of their own, thousands of calls in threads or in a storm, and trio, where asyncio does
-# the same.
+# the same. The newest runs the table of faults as well, those between do not.
 ON_ONE := tests/local_agent tests/languages tests/testing tests/packaging/test_generated.py tests/test_benchmarks.py \
 	tests/test_deselected.py tests/test_breaking.py tests/docs tests/faults/test_threads.py tests/faults/test_storm.py
 NOT_ON_OTHERS := $(ON_ONE:%=--ignore=%) -k 'not trio and not _extra_'
+# What is installed to work on the project: all of it, or `test`, what tests alone need.
+TOOLS ?= dev
 # How many tests run side by side: they wait more than they work.
 SIDE_BY_SIDE ?= 4
+PYTEST_PARALLEL := -n $(SIDE_BY_SIDE) --dist worksteal
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -32,7 +35,7 @@ $(VENV)/installed: pyproject.toml constraints.txt  # what the SDK and the local 
 # The tools, and wheels of the dependencies (as pinned, and as old as is allowed), from which the tests install the
 # SDK into clean environments without a network.
 $(VENV)/installed-dev: $(VENV)/installed lowest.txt
-	$(PIP) install --no-compile --constraint constraints.txt --group dev
+	$(PIP) install --no-compile --constraint constraints.txt --group $(TOOLS)
 	$(PIP) wheel --constraint constraints.txt --wheel-dir $(VENV)/wheelhouse '.[testing]'
 	$(PIP) wheel --constraint lowest.txt --wheel-dir $(VENV)/wheelhouse-lowest .
 	@touch $@
@@ -43,16 +46,16 @@ demo: $(VENV)/installed  ## start a local agent and run a plugin release on it t
 	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/installed-dev  ## run every test that needs nothing else, in parallel
-	$(BIN)/pytest -n $(SIDE_BY_SIDE) $(PYTEST_OPTIONS)
+	$(BIN)/pytest $(PYTEST_PARALLEL) $(PYTEST_OPTIONS)
 
 coverage: $(VENV)/installed-dev  ## run them and print what they cover, which takes nearly twice as long
-	$(BIN)/pytest -n $(SIDE_BY_SIDE) --cov --cov-report=term
+	$(BIN)/pytest $(PYTEST_PARALLEL) --cov --cov-report=term
 
 test-postgres: $(VENV)/installed-dev  ## run the tests that need PostgreSQL, on a server of their own
-	scripts/with-postgres --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m postgres tests/local_agent tests/test_with_postgres.py
+	scripts/with-postgres --install $(BIN)/pytest $(PYTEST_PARALLEL) -m postgres tests/local_agent tests/test_with_postgres.py
 
 test-docker: $(VENV)/installed-dev  ## run the tests that need a Docker Engine, on one of their own
-	scripts/with-dockerd --install $(BIN)/pytest -n $(SIDE_BY_SIDE) -m docker tests/local_agent tests/test_with_dockerd.py
+	scripts/with-dockerd --install $(BIN)/pytest $(PYTEST_PARALLEL) -m docker tests/local_agent tests/test_with_dockerd.py
 
 $(VENV)/installed-browser: $(VENV)/installed-dev
 	$(PIP) install --no-compile --constraint constraints.txt --group browser
@@ -85,10 +88,12 @@ fuzz: $(VENV)/installed-fuzz  ## have Schemathesis ask for ten minutes, with a s
 
 test-others:  ## run the tests on each other Python from 3.11 on that this machine has, but for the local agent's own
 	@own=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	newest=$$(scripts/pythons | tail -n 1 | cut -d ' ' -f 1); \
 	scripts/pythons | while read -r version python; do \
 	  if [ "$$version" = "$$own" ]; then continue; fi; \
 	  echo "== Python $$version"; \
-	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version PYTEST_OPTIONS="$(NOT_ON_OTHERS)" </dev/null || exit 1; \
+	  table=$$([ "$$version" = "$$newest" ] || echo --ignore=tests/faults); \
+	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version TOOLS=test PYTEST_OPTIONS="$(NOT_ON_OTHERS) $$table" </dev/null || exit 1; \
 	done
 
 $(VENV)/installed-clients: $(VENV)/installed-dev

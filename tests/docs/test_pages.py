@@ -16,6 +16,8 @@ from tests.docs.blocks import blocks, run_python
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Of what is made from the contract, the client in Python has a page with a program, too.
+PROGRAMS = [*PAGES, ROOT / "clients" / "python" / "project" / "README.md"]
 LANGUAGES = {"python", "sh", "text"}
 
 
@@ -26,7 +28,7 @@ def test_every_block_is_of_a_language_that_is_run_here_or_no_code() -> None:
             assert block.language in LANGUAGES, block
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PROGRAMS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_python_of_a_page_runs_against_a_local_agent(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     with LocalAgent(plugins="examples/plugins", token="your-token", validate_responses=True) as agent:

@@ -50,6 +50,11 @@ def test_every_language_says_how_its_client_is_made_and_who_makes_it(name: str) 
     assert bool(found.conformance) == bool(found.dependencies)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_language_stands_in_the_table_of_the_languages_page(name: str) -> None:
+    assert f"\n| {language.load(name).title} " in (ROOT / "docs" / "languages.md").read_text()
+
+
 def test_a_language_that_is_none_is_refused_with_the_names_of_those_that_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
