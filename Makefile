@@ -76,8 +76,8 @@ $(VENV)/installed-fuzz: $(VENV)/installed-dev
 	$(PIP) install --no-compile --constraint constraints.txt --group fuzz
 	@touch $@
 
-test-schemathesis: $(VENV)/installed-fuzz  ## have Schemathesis ask a local agent for 40 s, in the same order each time
-	$(BIN)/python -m tests.schemathesis --seed 1 --max-examples 20 --max-time 40
+test-schemathesis: $(VENV)/installed-fuzz  ## have Schemathesis ask a local agent for 30 s, in the same order each time
+	$(BIN)/python -m tests.schemathesis --seed 1 --max-examples 20 --max-time 30
 
 test-prism: $(VENV)/installed-dev  ## make every call of the SDK through Prism, which holds both sides to the contract
 	scripts/node-tool prism --version
