@@ -69,9 +69,10 @@ def test_a_program_that_is_out_of_memory(docker_scene: Scene, tell: Tell) -> Non
         with pytest.raises(httpx.TransportError):
             ask(created, "len(bytearray(200_000_000))")
         record = exited(api, created)
-        assert record["exit_code"] == -9
-        # Docker is told by the kernel what the signal was for, and on a busy machine that may come after the end.
-        assert record["status_reason"] in ("killed because it was out of memory", "killed by signal 9")
+        # Docker hears of it apart from the end, and on a busy machine too late to say so: the record says what Docker does.
+        is_told = docker_scene.client.api.inspect_container(created["id"])["State"]["OOMKilled"]
+        reason = "killed because it was out of memory" if is_told else "killed by signal 9"
+        assert (record["exit_code"], record["status_reason"]) == (-9, reason)
         starts_again(docker_scene, api, created)
     tell("200 MB taken of 64 MB", f"exited, -9, {record['status_reason']}; it was started again; next create works")
 
