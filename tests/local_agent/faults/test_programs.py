@@ -69,7 +69,7 @@ def test_a_program_that_is_out_of_memory(docker_scene: Scene, tell: Tell) -> Non
         with pytest.raises(httpx.TransportError):
             ask(created, "len(bytearray(200_000_000))")
         record = exited(api, created)
-        # Docker hears of it apart from the end, and on a busy machine too late to say so: the record says what Docker does.
+        # Docker hears of it apart from the end, and on a busy machine too late. The record says what Docker says.
         is_told = docker_scene.client.api.inspect_container(created["id"])["State"]["OOMKilled"]
         reason = "killed because it was out of memory" if is_told else "killed by signal 9"
         assert (record["exit_code"], record["status_reason"]) == (-9, reason)
