@@ -164,10 +164,13 @@ def _running(record: Record, container: Container) -> Values:
 
 
 def _ended(record: Record, container: Container, reason: str | None) -> Values:
-    is_known = record.ended_at == container.ended_at and reason is None
-    if is_known or _has_failed(record):
+    if _has_failed(record):
         return {}
     code = container.exit_code
-    told = container.reason or (f"killed by signal {-code}" if code and code < 0 else f"ended with code {code}")
+    said_by_code = f"killed by signal {-code}" if code and code < 0 else f"ended with code {code}"
+    told = container.reason or said_by_code
+    if record.ended_at == container.ended_at and reason is None:
+        # The engine may hear why only after the end.
+        return {"status_reason": told} if record.status_reason == said_by_code != told else {}
     values = {"status": EXITED, "exit_code": code, "ended_at": container.ended_at, "status_reason": reason or told}
     return {**_NOWHERE, **values}

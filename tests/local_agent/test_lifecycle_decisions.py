@@ -124,6 +124,14 @@ def test_an_end_that_is_known_is_not_recorded_again(status: str) -> None:
     assert lifecycle.seen(before, exited()) == {}
 
 
+def test_why_a_program_was_killed_is_recorded_also_after_its_end() -> None:
+    killed = exited(-9, reason="killed because it was out of memory")
+    by_code = {**NOWHERE, "ended_at": ENDED, "exit_code": -9, "status_reason": "killed by signal 9"}
+    assert lifecycle.seen(record(**by_code, status="mine"), killed) == {"status_reason": killed.reason}
+    for known in (killed.reason, "its agent ended while it was being started", None):
+        assert lifecycle.seen(record(**{**by_code, "status_reason": known}), killed) == {}
+
+
 def test_a_container_that_has_never_run_has_not_ended() -> None:
     never = exited(None, status="created", ended_at=None)
     assert lifecycle.seen(record(status="mine", **NOWHERE), never) == {}

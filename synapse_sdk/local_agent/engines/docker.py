@@ -44,7 +44,7 @@ _TAIL_LINES = 200
 _LONGEST_PAUSE = 5.0
 # A program may write without an end, and the disk has one.
 _LOGS = LogConfig(type=LogConfig.types.JSON, config={"max-size": "10m", "max-file": "2"})
-_CHANGES = ("create", "start", "die", "pause", "unpause")
+_CHANGES = ("create", "start", "oom", "die", "pause", "unpause")
 # A host that a build's own containers know by name. Docker keeps nothing else of ours with them, and they are there
 # still if it was killed meanwhile.
 _BUILDER = f"{AGENT}."

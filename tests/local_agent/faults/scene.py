@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,11 +188,11 @@ class Scene:
 
     def waiting(self) -> int:
         """The program that waits to be told to go on, once it does."""
-        return wait_until(lambda: [pid for pid in self.programs() if _heeds(pid)], 30)[0]
+        return wait_until(lambda: [pid for pid in self.programs() if self._waits(pid)], 30)[0]
 
     def building(self) -> int:
         """The build that waits to be told to go on, once it does."""
-        return wait_until(lambda: [pid for pid in self.pids() if _heeds(pid)], 30)[0]
+        return wait_until(lambda: [pid for pid in self.pids() if self._waits(pid)], 30)[0]
 
     def owners(self) -> list[str]:
         """The agents that answer for a container, once for each of their records."""
@@ -225,10 +225,10 @@ class Scene:
         found += [f"no record has container {self._told(real[one])}" for one in real.keys() - recorded]
         if self.dockerd:
             found += [f"the agent shows {one[:12]}, which is not there" for one in shown.keys() - real.keys()]
-            running = [one for one in real if real[one]["State"]["Running"]]
+            running = self._running(real)
             found += [f"process {pid} is of no container that runs" for pid in self.pids() if not _is_in(pid, running)]
         else:
-            sessions = {os.getsid(pid) for pid in self.programs()}
+            sessions = {_session(pid) for pid in self.programs()}
             found += [f"process {pid} has no program" for pid in self.pids() if _session(pid) not in sessions]
             if len(self.programs()) != sum(container["running"] for container in shown.values()):
                 found.append(f"there are the programs {self.programs()}, shown are {list(shown.values())}")
@@ -254,6 +254,16 @@ class Scene:
             wait_until(agrees, 15)
         except AssertionError:
             raise AssertionError("\n".join(last)) from None
+
+    def _waits(self, pid: int) -> bool:
+        """Whether a process heeds SIGUSR1, and is of a container that Docker has noted as running.
+
+        A Docker Engine that is killed before it has noted that forgets the container, whose process goes on.
+        """
+        return _heeds(pid) and (not self.dockerd or _is_in(pid, self._running(self.real())))
+
+    def _running(self, real: Mapping[str, Any]) -> list[str]:
+        return [one for one in real if real[one]["State"]["Running"]]
 
     def _told(self, found: Any) -> str:
         return f"{found['Id'][:12]} {found['State']['Status']} {found['Config']['Cmd']}"
