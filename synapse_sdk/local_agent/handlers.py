@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -58,6 +59,7 @@ class Handlers:
         self._lock = threading.Lock()
         # Numbers of records, and ids of containers, which somebody was at work on and had to leave as they were.
         self._left: set[int | str] = set()
+        self._at_work: Counter[int | str] = Counter()  # how many requests work on each
         self._settling = Again(lambda: self.found(engine.list()), "settling")
         engine.watch(self)
 
@@ -191,6 +193,9 @@ class Handlers:
             mine = self._records.find(owner=self._me)
             for record in mine:
                 if record.id in left or record.docker_id in left:
+                    if self._is_at_work_on(record):
+                        self._leave(record.id)  # until that ends
+                        continue
                     self._take_over(record, record.docker_id or made.get((self._me, record.id)))
                 elif record.docker_id:
                     self._follow(record.docker_id, lifecycle.seen, lifecycle.seen_gone)
@@ -208,13 +213,8 @@ class Handlers:
 
     def changed(self, container: Container) -> None:
         """Have its record say what became of a container."""
-        decide = lifecycle.stopped if container.id in self._stopping else lifecycle.seen
         try:
-            self._follow(
-                container.id,
-                lambda record, now: decide(record, now) if self._answers_for(record) else {},
-                self._seen_gone,
-            )
+            self._follow(container.id, self._seen, self._seen_gone)
             if container.owner == self._me and container.status == "created":
                 self._records.get(container.record_id or 0)
         except NotFoundError:
@@ -230,6 +230,12 @@ class Handlers:
         except Exception:
             _logger.exception("That container %s was removed could not be recorded", container_id)
             self._leave(container_id)
+
+    def _seen(self, record: Record, container: Container) -> Mapping[str, Any]:
+        if not self._answers_for(record):
+            return {}
+        decide = lifecycle.stopped if container.id in self._stopping else lifecycle.seen
+        return decide(record, container)
 
     def _seen_gone(self, record: Record) -> Mapping[str, Any]:
         return lifecycle.seen_gone(record) if self._answers_for(record) else {}
@@ -261,11 +267,20 @@ class Handlers:
         """Work on a record or a container, which is settled in the background if that ends halfway."""
         with self._lock:
             self._left.discard(on)
+            self._at_work[on] += 1
         try:
             yield
         except (SQLAlchemyError, UnavailableError):
             self._leave(on)
             raise
+        finally:
+            with self._lock:
+                self._at_work[on] -= 1
+                self._at_work += Counter()  # keeps those above zero
+
+    def _is_at_work_on(self, record: Record) -> bool:
+        with self._lock:
+            return bool(self._at_work[record.id] or self._at_work[record.docker_id or ""])
 
     def _leave(self, on: int | str) -> None:
         with self._lock:

@@ -35,19 +35,30 @@ def python_image(client: docker.DockerClient) -> str:
 
 
 def _made(client: docker.DockerClient, name: str, add: Callable[[tarfile.TarFile], None]) -> str:
-    with Path(__file__).open() as lock:
-        # Of several workers with one engine, the first makes it.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            client.images.get(name)
-        except docker.errors.ImageNotFound:
-            with tempfile.TemporaryFile() as file:
-                with tarfile.open(fileobj=file, mode="w") as tar:
-                    add(tar)
-                file.seek(0)
-                repository, tag = name.split(":")
-                client.api.import_image_from_data(file, repository, tag, ["ENV PATH=/usr/local/bin:/bin"])
+    if not _is_there(client, name):
+        with Path(__file__).open() as lock:
+            # Of several workers with one engine, the first makes it.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _is_there(client, name):
+                _make(client, name, add)
     return name
+
+
+def _is_there(client: docker.DockerClient, name: str) -> bool:
+    try:
+        client.images.get(name)
+    except docker.errors.ImageNotFound:
+        return False
+    return True
+
+
+def _make(client: docker.DockerClient, name: str, add: Callable[[tarfile.TarFile], None]) -> None:
+    with tempfile.TemporaryFile() as file:
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            add(tar)
+        file.seek(0)
+        repository, tag = name.split(":")
+        client.api.import_image_from_data(file, repository, tag, ["ENV PATH=/usr/local/bin:/bin"])
 
 
 def _add_busybox(tar: tarfile.TarFile) -> None:

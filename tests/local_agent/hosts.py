@@ -30,7 +30,7 @@ class Host(Protocol):
     source: str
     imported: str
 
-    def engine(self, *, start_timeout: float = 20, stop_grace: float = 5) -> Engine:
+    def engine(self, *, start_timeout: float = 60, stop_grace: float = 5) -> Engine:
         """A new engine."""
 
     def is_image(self, image: str) -> bool:
@@ -50,7 +50,7 @@ class ProcessHost:
     source = "ProcessEngine()"
     imported = "from synapse_sdk.local_agent.engines import ProcessEngine"
 
-    def engine(self, *, start_timeout: float = 20, stop_grace: float = 5) -> Engine:
+    def engine(self, *, start_timeout: float = 60, stop_grace: float = 5) -> Engine:
         return ProcessEngine(start_timeout=start_timeout, stop_grace=stop_grace)
 
     def is_image(self, image: str) -> bool:
@@ -80,7 +80,7 @@ class DockerHost:
         self._base_image = base_image
         self.source = f"DockerEngine(base_image={base_image!r})"
 
-    def engine(self, *, start_timeout: float = 20, stop_grace: float = 5) -> Engine:
+    def engine(self, *, start_timeout: float = 60, stop_grace: float = 5) -> Engine:
         return DockerEngine(base_image=self._base_image, start_timeout=start_timeout, stop_grace=stop_grace)
 
     def is_image(self, image: str) -> bool:

@@ -78,7 +78,7 @@ def ask(container: dict[str, Any], expression: str) -> Any:
     return json.loads(answer or b"null")
 
 
-def wait_until(found: Callable[[], T], timeout: float = 10) -> T:
+def wait_until(found: Callable[[], T], timeout: float = 60) -> T:
     """Return what `found` returns as soon as that is true."""
     deadline = time.monotonic() + timeout
     while not (result := found()):

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +29,7 @@ from pytest_httpserver import HTTPServer
 
 from synapse_sdk.local_agent import LocalAgent
 from synapse_sdk.local_agent.engines import make_engine, ports
+from synapse_sdk.local_agent.engines.docker import in_microseconds
 from tests.docs.blocks import blocks
 from tests.local_agent.docker_images import busybox_image, python_image
 from tests.local_agent.dockerd import Dockerd
@@ -66,7 +68,7 @@ def base(docker_client: docker.DockerClient) -> str:
 def serving(plugins: Path, base: str, *, database: Path | None = None, **options: Any) -> Iterator[Api]:
     """Yield a client of an agent on the Docker engine, whose answers are all checked against the contract."""
     manage_all = options.pop("manage_all", False)
-    engine = make_engine("docker", **{"base_image": base, "start_timeout": 30, "stop_grace": 5, **options})
+    engine = make_engine("docker", **{"base_image": base, "start_timeout": 60, "stop_grace": 5, **options})
     agent = LocalAgent(
         plugins,
         token=TOKEN,
@@ -75,7 +77,7 @@ def serving(plugins: Path, base: str, *, database: Path | None = None, **options
         manage_all=manage_all,
         validate_responses=True,
     )
-    with agent, Api(base_url=agent.url, headers={"Authorization": TOKEN}, timeout=60) as api:
+    with agent, Api(base_url=agent.url, headers={"Authorization": TOKEN}, timeout=100) as api:
         yield api
     assert agent.violations == []
 
@@ -118,13 +120,24 @@ def environ_of(container: dict[str, Any]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in file_in(container, "/proc/self/environ").split("\0") if pair)
 
 
-def builds(client: docker.DockerClient, code: str) -> list[str]:
-    """The names that images of a release's got, in order, as the daemon tells it."""
-    told = client.api.events(
-        since=0, until=int(time.time()) + 1, decode=True, filters={"type": "image", "event": "tag"}
-    )
-    names = [event["Actor"]["Attributes"]["name"] for event in told]
-    return [name for name in names if name.startswith(f"synapse/{code}:")]
+@pytest.fixture
+def builds(docker_client: docker.DockerClient) -> Iterator[Callable[[str], list[str]]]:
+    """Tells the names that images of a release have got since the test began, in order, as the daemon tells it."""
+    filters = {"type": "image", "event": "tag"}
+    told = docker_client.api.events(since=int(time.time()), decode=True, filters=filters)
+    names: list[str] = []
+
+    def of(code: str) -> list[str]:
+        repository, tag = "synapse-test-last", uuid.uuid4().hex
+        docker_client.api.tag(busybox_image(docker_client), repository, tag)
+        last = f"{repository}:{tag}"
+        while last not in names:
+            names.append(next(told)["Actor"]["Attributes"]["name"])
+        docker_client.api.remove_image(last)
+        return [name for name in names if name.startswith(f"synapse/{code}:")]
+
+    yield of
+    told.close()
 
 
 def failure(api: Api, name: str, **fields: Any) -> str:
@@ -179,32 +192,32 @@ def test_a_release_without_a_dockerfile_runs_from_its_folder_and_can_import_its_
 
 
 def test_a_release_is_built_when_it_has_changed_and_only_then(
-    api: Api, plugins: Path, base: str, docker_client: docker.DockerClient, tmp_path: Path
+    api: Api, plugins: Path, base: str, builds: Callable[[str], list[str]], tmp_path: Path
 ) -> None:
     name = release(plugins, "changing@1.0")
     first, second = api.create(name), api.create(name)
     assert first["image"] == second["image"]
-    assert len(builds(docker_client, "changing")) == 1
+    assert len(builds("changing")) == 1
     copies = tmp_path / "copies"
     shutil.copytree(plugins, copies)
     os.utime(copies / name / "config.yaml", (0, 0))
     with serving(copies, base) as another:
         assert another.create(name)["image"] == first["image"]
-    assert len(builds(docker_client, "changing")) == 1
+    assert len(builds("changing")) == 1
     (plugins / name / "plugin" / "main.py").chmod(0o755)
     third = api.create(name)
     assert third["image"] != first["image"]
-    assert builds(docker_client, "changing") == [first["image"], third["image"]]
+    assert builds("changing") == [first["image"], third["image"]]
 
 
 def test_a_release_that_is_created_many_times_at_once_is_built_once(
-    api: Api, plugins: Path, base: str, docker_client: docker.DockerClient
+    api: Api, plugins: Path, base: str, builds: Callable[[str], list[str]]
 ) -> None:
     name = release(plugins, "once@1.0", f"FROM {base}", "RUN sleep 1", "COPY . .", 'CMD ["python", "plugin/main.py"]')
     with ThreadPoolExecutor(4) as threads:
         created = list(threads.map(lambda _: api.create(name), range(4)))
     assert len({one["id"] for one in created}) == 4
-    assert builds(docker_client, "once") == [created[0]["image"]]
+    assert builds("once") == [created[0]["image"]]
 
 
 def wheel(name: str, text: str) -> bytes:
@@ -246,7 +259,7 @@ def test_requirements_are_installed_from_an_index_and_from_the_release(
     )
     with serving(plugins, base, build_network="host") as api:
         created = api.create(name)
-        assert api.logs(created["id"]) == "by name by path\n"
+        assert wait_until(lambda: api.logs(created["id"])) == "by name by path\n"
 
 
 @pytest.mark.parametrize(
@@ -264,17 +277,24 @@ def test_requirements_are_installed_from_an_index_and_from_the_release(
     ],
 )
 def test_why_a_release_cannot_be_built_is_said(
-    api: Api, plugins: Path, base: str, docker_client: docker.DockerClient, code: str, lines: list[str], said: str
+    api: Api,
+    plugins: Path,
+    base: str,
+    docker_client: docker.DockerClient,
+    builds: Callable[[str], list[str]],
+    code: str,
+    lines: list[str],
+    said: str,
 ) -> None:
     name = release(plugins, f"failing-{code}@1.0", *(line.replace("{base}", base) for line in lines))
     detail = failure(api, name)
     assert detail.startswith(f"{name} could not be built: ")
     assert said in detail
     assert len(detail) < 4100
-    assert builds(docker_client, f"failing-{code}") == []
+    assert builds(f"failing-{code}") == []
     # What its last step was run in is gone, too. Other tests build beside it.
     step = lines[-1].partition(" ")[2]
-    ran = [str(one.attrs["Config"]["Cmd"]) for one in docker_client.containers.list(all=True)]
+    ran = [str(one.attrs["Config"]["Cmd"]) for one in docker_client.containers.list(all=True, ignore_removed=True)]
     assert [command for command in ran if step and step in command] == []
 
 
@@ -287,12 +307,12 @@ def test_why_requirements_cannot_be_installed_is_said(api: Api, plugins: Path) -
 
 
 def test_a_release_that_cannot_be_packed_is_refused_before_anything_is_built(
-    api: Api, plugins: Path, docker_client: docker.DockerClient
+    api: Api, plugins: Path, builds: Callable[[str], list[str]]
 ) -> None:
     name = release(plugins, "leaving@1.0")
     (plugins / name / "secrets").symlink_to("/etc")
     assert failure(api, name) == f"{name}: the symbolic link secrets leaves the release's folder."
-    assert builds(docker_client, "leaving") == []
+    assert builds("leaving") == []
 
 
 @pytest.mark.parametrize("name", ["C++_x@1.0+Local", "_x@_1", f"{'x' * 150}@{'1' * 90}"])
@@ -325,7 +345,7 @@ ORPHANS = f"    import subprocess\n    subprocess.run(['sh', '-c', 'true & echo 
 def test_a_program_has_an_init_above_it_and_may_do_nothing_special(api: Api, plugins: Path) -> None:
     created = api.create(release(plugins, "denied@1.0", program=ORPHANS))
     assert file_in(created, "/proc/1/cmdline").startswith("/sbin/docker-init\0--\0python\0")
-    orphan = api.logs(created["id"]).strip()
+    orphan = wait_until(lambda: api.logs(created["id"])).strip()
     assert orphan.isdecimal()
     wait_until(lambda: orphan not in json.loads(file_in(created, "/proc")))
     status = dict(line.split(":\t", 1) for line in file_in(created, "/proc/self/status").splitlines())
@@ -353,7 +373,7 @@ def test_limits_are_kept(plugins: Path, base: str, docker_client: docker.DockerC
         host = docker_client.containers.get(created["id"]).attrs["HostConfig"]
         assert (host["Memory"], host["MemorySwap"], host["PidsLimit"]) == (64 * 2**20, 64 * 2**20, 20)
         # init and the program itself count, too.
-        assert api.logs(created["id"]) == "18\n"
+        assert wait_until(lambda: api.logs(created["id"])) == "18\n"
 
 
 def test_without_limits_a_container_has_all_memory_and_1024_processes(
@@ -382,8 +402,8 @@ def test_labels_tell_docker_whose_a_container_is(api: Api, plugins: Path, docker
 def test_a_program_that_only_its_own_container_can_reach_does_not_listen(plugins: Path, base: str) -> None:
     program = LISTENS.replace('os.environ["GRADIO_SERVER_NAME"]', '"127.0.0.1"')
     name = release(plugins, "loopback@1.0", program=f'    print("here I am", flush=True)\n{program}')
-    with serving(plugins, base, start_timeout=2) as api:
-        assert failure(api, name) == f"{name} did not listen on port 7860 within 2 s: here I am"
+    with serving(plugins, base, start_timeout=6) as api:
+        assert failure(api, name) == f"{name} did not listen on port 7860 within 6 s: here I am"
 
 
 @pytest.mark.parametrize(
@@ -473,7 +493,9 @@ def test_containers_of_others_are_left_alone(api: Api, others: Callable[..., Con
 def test_containers_of_others_are_managed_when_that_is_wanted(
     plugins: Path, base: str, others: Callable[..., Container], docker_client: docker.DockerClient
 ) -> None:
-    container = others(["sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.1; done"], volumes=["/data"])
+    container = others(["sh", "-c", "trap 'exit 3' TERM; echo; while :; do sleep 0.1; done"], volumes=["/data"])
+    # It heeds the signal from now on.
+    wait_until(container.logs)
     container.reload()
     [volume] = [mount["Name"] for mount in container.attrs["Mounts"]]
     with serving(plugins, base, manage_all=True) as api:
@@ -594,7 +616,7 @@ def test_a_record_follows_what_somebody_does_by_hand(
     assert (stopped["exit_code"], stopped["endpoint"], stopped["host_port"]) == (-15, None, None)
     assert stopped["status_reason"] == "killed by signal 15"
     container.reload()
-    assert stopped["ended_at"] == container.attrs["State"]["FinishedAt"][:26] + "Z"
+    assert stopped["ended_at"] == in_microseconds(container.attrs["State"]["FinishedAt"])
 
     container.start()
     started = becomes("running")
@@ -683,19 +705,24 @@ def test_a_build_is_answered_when_its_daemon_or_its_agent_ends(
             # Beyond the end of its client, too.
             ask = partial(httpx.post, headers=api.headers, json={"plugin_release": name}, timeout=60)
             asked = threads.submit(ask, str(api.base_url.join("/containers/docker/")))
-            wait_until(lambda: [one for one in client.containers.list() if "building" in str(one.attrs["Config"])])
+            wait_until(
+                lambda: [
+                    one for one in client.containers.list(ignore_removed=True) if "building" in str(one.attrs["Config"])
+                ]
+            )
             return asked
 
         with serving(plugins, "") as api:
             asked = creating(api)
             dockerd.end()
-            assert asked.result(10).status_code == 503
+            assert asked.result(60).status_code == 503
             assert asked.result().json()["detail"].startswith(f"Docker does not answer at {dockerd.host}: ")
             dockerd.start()
             assert api.records() == []
             asked = creating(api)
-        assert asked.result(10).status_code == 503
+        assert asked.result(60).status_code == 503
         assert asked.result().json()["detail"] == "The agent is stopping."
+        wait_until(lambda: not client.api.containers(all=True))
 
 
 def answers_at(endpoint: str) -> bool:

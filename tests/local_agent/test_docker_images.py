@@ -88,6 +88,7 @@ def test_an_engine_of_a_test_can_be_killed_and_comes_again_with_what_it_had(
     dockerd: Dockerd, docker_client: docker.DockerClient
 ) -> None:
     client = docker.DockerClient(dockerd.host)
+    dockerd.clear(client)
     name = busybox_image(client)
     container = client.containers.create(name, "true")
     dockerd.end()

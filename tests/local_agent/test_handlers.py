@@ -104,6 +104,24 @@ def container(**fields: Any) -> Container:
     )
 
 
+class Later:
+    """What is settled in the background, which these tests do by themselves."""
+
+    def __init__(self, _: Callable[[], None], name: str) -> None:
+        self.name = name
+
+    def ask(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synapse_sdk.local_agent.handlers.Again", Later)
+
+
 @pytest.fixture
 def engine() -> Scripted:
     return Scripted()
@@ -211,6 +229,23 @@ def test_what_the_engine_tells_while_a_program_starts_waits_for_whoever_starts_i
     handlers.create_docker_container(CREATE)
     assert told == ["starting", "starting"]
     assert statuses(records) == ["running"]
+
+
+def test_what_could_not_be_recorded_while_a_program_starts_waits_for_whoever_starts_it(
+    handlers: Handlers, engine: Scripted, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tells() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Records, "change_all", lambda *_, **__: raises(OSError("the disk is gone"))())
+            engine.watcher.changed(engine.get(ID))
+        engine.watcher.found(engine.list())
+
+    engine.before["start"] = tells
+    handlers.create_docker_container(CREATE)
+    assert (len(engine.list()), statuses(records)) == (1, ["running"])
+    engine.end(ID, 3)
+    engine.watcher.found(engine.list())
+    assert statuses(records) == ["exited"]
 
 
 def test_what_is_told_late_is_no_longer_believed(handlers: Handlers, engine: Scripted, records: Records) -> None:

@@ -491,7 +491,9 @@ class DockerEngine:
         # A daemon that is stopped lets itself be asked for events, and for that there is no timeout.
         self._daemon.ping()
         with self._daemon.asked() as client:
-            stream = client.events(decode=True, filters={"type": "container", "label": AGENT})
+            # From now on, also what happens between its answer and its listening.
+            now = int(time.time())
+            stream = client.events(since=now, decode=True, filters={"type": "container", "label": AGENT})
         self._keep(stream)
         try:
             watcher.found(self.list())

@@ -89,7 +89,7 @@ class AgentProcess:
         """Ask it to end, and return how many seconds it took."""
         began = time.monotonic()
         self.process.send_signal(number)
-        assert self.process.wait(30) == 0
+        assert self.process.wait(60) == 0
         return time.monotonic() - began
 
 
@@ -125,12 +125,12 @@ class Scene:
         return name
 
     @contextmanager
-    def agent(self, *, memory: str | None = None, start_timeout: float = 20, stop_grace: float = 1) -> Iterator[Api]:
+    def agent(self, *, memory: str | None = None, start_timeout: float = 60, stop_grace: float = 1) -> Iterator[Api]:
         """An agent in this process, whose answers are all checked against the contract."""
         options: dict[str, Any] = {"base_image": self.base_image, "memory": memory} if self.dockerd else {}
         engine = make_engine(self.kind, start_timeout=start_timeout, stop_grace=stop_grace, **options)
         agent = LocalAgent(self.plugins, auth=False, database=self.database, engine=engine, validate_responses=True)
-        with agent, Api(base_url=agent.url, timeout=60) as api:
+        with agent, Api(base_url=agent.url, timeout=100) as api:
             yield api
         assert agent.violations == []
 
@@ -147,7 +147,7 @@ class Scene:
             assert process.stdout
             first = process.stdout.readline()
             assert first.startswith(FIRST)
-            with Api(base_url=first.removeprefix(FIRST).strip(), timeout=60) as api:
+            with Api(base_url=first.removeprefix(FIRST).strip(), timeout=100) as api:
                 yield AgentProcess(process, api)
         finally:
             process.kill()
@@ -184,15 +184,15 @@ class Scene:
 
     def program(self) -> int:
         """The first process of the one program that there is."""
-        return wait_until(self.programs, 30)[0]
+        return wait_until(self.programs)[0]
 
     def waiting(self) -> int:
         """The program that waits to be told to go on, once it does."""
-        return wait_until(lambda: [pid for pid in self.programs() if self._waits(pid)], 30)[0]
+        return wait_until(lambda: [pid for pid in self.programs() if self._waits(pid)])[0]
 
     def building(self) -> int:
         """The build that waits to be told to go on, once it does."""
-        return wait_until(lambda: [pid for pid in self.pids() if self._waits(pid)], 30)[0]
+        return wait_until(lambda: [pid for pid in self.pids() if self._waits(pid)])[0]
 
     def owners(self) -> list[str]:
         """The agents that answer for a container, once for each of their records."""
@@ -251,7 +251,7 @@ class Scene:
             return not last
 
         try:
-            wait_until(agrees, 15)
+            wait_until(agrees)
         except AssertionError:
             raise AssertionError("\n".join(last)) from None
 

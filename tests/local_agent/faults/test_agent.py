@@ -118,7 +118,7 @@ def test_two_agents_that_start_at_once_after_one_that_was_killed(scene: Scene, t
                 assert sorted(answers) == [200, 409]
         scene.assert_in_order(agents[0].api)
         for each in agents:
-            assert each.ends() < 15
+            assert each.ends() < 25
     assert scene.real() == {}
     found = {"process": "the records are settled, once", "docker": "each container has one of them answer for it"}
     tell("kill -9 of the agent, and two new ones at once", found[scene.kind])
@@ -135,7 +135,7 @@ def test_an_agent_that_is_asked_to_end_while_a_program_starts(scene: Scene, tell
     assert (scene.pids(), scene.real()) == ([], {})
     with scene.agent() as api:
         scene.assert_in_order(api)
-    assert took < 10
+    assert took < 25
     tell("SIGTERM of the agent while a program starts", f"503; it ends in {took:.1f} s; nothing is left")
 
 
@@ -151,5 +151,5 @@ def test_an_agent_that_is_asked_to_end_during_a_build(docker_scene: Scene, tell:
     wait_until(lambda: not docker_scene.pids() and not docker_scene.real())
     with docker_scene.agent() as api:
         docker_scene.assert_in_order(api)
-    assert took < 10
+    assert took < 25
     tell("SIGTERM of the agent during a build", f"503; it ends in {took:.1f} s; nothing is left")

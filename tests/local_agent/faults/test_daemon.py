@@ -157,7 +157,7 @@ def test_a_daemon_that_is_killed_during_a_delete(docker_scene: Scene, dockerd: D
 def test_a_daemon_that_hangs(
     docker_scene: Scene, dockerd: Dockerd, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daemon, "_TIMEOUT", 2)
+    monkeypatch.setattr(daemon, "_TIMEOUT", 5)
     docker_scene.release()
     with docker_scene.agent() as api:
         created = docker_scene.create(api)
@@ -166,7 +166,7 @@ def test_a_daemon_that_hangs(
             began = time.monotonic()
             assert health(api)["engine"]["status"] == "unavailable"
             took = time.monotonic() - began
-            assert took < 6
+            assert took < 15
             is_refused_meanwhile(api, docker_scene, dockerd, created, "it took too long")
             os.kill(program, signal.SIGKILL)
         record = wait_until(lambda: api.records(status="exited"))[0]
@@ -182,7 +182,7 @@ def test_a_daemon_that_hangs(
 def test_a_daemon_that_hangs_during_a_start(
     docker_scene: Scene, dockerd: Dockerd, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daemon, "_TIMEOUT", 2)
+    monkeypatch.setattr(daemon, "_TIMEOUT", 5)
     docker_scene.release(WAITS)
     with docker_scene.agent() as api, ThreadPoolExecutor(1) as threads:
         creating = threads.submit(docker_scene.post, api)
@@ -205,7 +205,7 @@ def test_an_agent_ends_while_the_daemon_hangs(docker_scene: Scene, dockerd: Dock
         created = docker_scene.create(agent.api)
         with hanging(dockerd):
             took = agent.ends()
-    assert took < 15
+    assert took < 25
     with docker_scene.agent() as api:
         assert api.record(created["record_id"])["status"] == "running"
         docker_scene.assert_in_order(api)
