@@ -117,7 +117,13 @@ def kill(pid: int, number: int = signal.SIGKILL) -> None:
 
 
 class Api(httpx.Client):
-    """A plain HTTP client with a word for each thing that the tests do often."""
+    """A plain HTTP client with a word for each thing that the tests do often.
+
+    It waits as long as a create may take on a busy machine, and asks no proxy.
+    """
+
+    def __init__(self, *, timeout: float = 30, **options: Any) -> None:
+        super().__init__(timeout=timeout, trust_env=False, **options)
 
     def create(self, release: str = "sample@1.0", **fields: Any) -> dict[str, Any]:
         response = self.post("/containers/docker/", json={"plugin_release": release, **fields})

@@ -24,7 +24,7 @@ ALLOWED = "Access-Control-Allow-Origin"
 def serving(plugins: Path, *origins: str) -> Iterator[Api]:
     with (
         LocalAgent(plugins, token=TOKEN, cors_origins=origins) as agent,
-        Api(base_url=agent.url, headers={"Authorization": TOKEN}, timeout=30) as api,
+        Api(base_url=agent.url, headers={"Authorization": TOKEN}) as api,
     ):
         yield api
 

@@ -35,7 +35,7 @@ def without_docker(plugins: Path) -> Iterator[Api]:
     make_release(plugins)
     with (
         LocalAgent(plugins, token=TOKEN, engine="docker", validate_responses=True) as agent,
-        Api(base_url=agent.url, headers={"Authorization": TOKEN}, timeout=30) as api,
+        Api(base_url=agent.url, headers={"Authorization": TOKEN}) as api,
     ):
         yield api
     assert agent.violations == []

@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
 def _schemathesis(agent: LocalAgent, events: Path, arguments: list[str]) -> int:
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run"]
     options = ["--url", agent.url, "--checks", "all", "--report", "ndjson", "--report-ndjson-path", str(events)]
-    environment = {**os.environ, "SYNAPSE_AGENT_TOKEN": agent.token or ""}
+    environment = {**os.environ, "SYNAPSE_AGENT_TOKEN": agent.token or "", "no_proxy": "127.0.0.1"}
     return subprocess.run(
         [*command, str(contract_path()), *options, *arguments], env=environment, check=False
     ).returncode
