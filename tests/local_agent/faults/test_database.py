@@ -40,7 +40,8 @@ def full(disk: Path) -> Iterator[None]:
 def trouble(request: pytest.FixtureRequest, scene: Scene) -> Trouble:
     """Has the scene's database fail for a while."""
     if request.param == "lock":
-        scene.database += "?timeout=0.2"
+        # Long enough for what the agent's own threads have the lock for, also when one has to wait for a processor.
+        scene.database += "?timeout=1"
         return lambda: locked(scene.database)
     disk: Path = request.getfixturevalue("disk")
     scene.database = f"sqlite:///{disk / 'records.db'}"
