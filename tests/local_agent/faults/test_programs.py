@@ -109,7 +109,8 @@ def test_a_program_that_does_not_start(
 ) -> None:
     how = request.node.callspec.id.partition("-")[2]
     scene.release(program)
-    with scene.agent(start_timeout=2) as api:
+    # Long enough for Python to start and the program to print, also on a busy machine.
+    with scene.agent(start_timeout=4) as api:
         response = scene.post(api)
         assert response.status_code == 422
         detail = response.json()["detail"]
