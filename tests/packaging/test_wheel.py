@@ -18,6 +18,9 @@ from tests.contract import example
 if TYPE_CHECKING:
     from pytest_httpserver import HTTPServer
 
+# The first test to run makes what all share, too.
+pytestmark = pytest.mark.timeout(600)
+
 ROOT = Path(__file__).parents[2]
 WHEELHOUSE = Path(sys.prefix) / "wheelhouse"
 LOWEST = Path(sys.prefix) / "wheelhouse-lowest"
@@ -46,7 +49,7 @@ def environment(folder: Path, *requirements: str, wheels: Path) -> Path:
     """Make a virtual environment with these requirements from a folder of wheels, and return its Python."""
     run(sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin" / "python"
-    pip("--python", python, "install", "--no-index", "--find-links", wheels, *requirements)
+    pip("--python", python, "install", "--no-compile", "--no-index", "--find-links", wheels, *requirements)
     return python
 
 
