@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import signal
@@ -51,7 +52,7 @@ def test_the_readmes_programs_print_what_a_reader_would_expect(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_commands_of_a_page_run(page: Path) -> None:
+def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
     for block in blocks(page):
         if block.language != "sh":
             continue
@@ -62,18 +63,22 @@ def test_the_commands_of_a_page_run(page: Path) -> None:
                 ci = (ROOT / ".ci" / "run").read_text()
                 assert re.search(rf"^\s*make {arguments[0]}( |$)", ci, re.MULTILINE), line
             elif program == "synapse-local-agent":
-                starts(arguments)
+                starts(arguments, tmp_path)
             else:
                 pytest.fail(f"{block}: nothing runs {line!r}")
 
 
-def starts(arguments: list[str]) -> None:
-    """Start the local agent as a page says, on a free port, and end it."""
+def starts(arguments: list[str], state: Path) -> None:
+    """Start the local agent as a page says, on a free port and with records in this folder, and end it."""
     free = [
         "0" if before == "--port" else argument for before, argument in zip(["", *arguments], arguments, strict=False)
     ]
     agent = subprocess.Popen(
-        [Path(sys.executable).parent / "synapse-local-agent", *free], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [Path(sys.executable).parent / "synapse-local-agent", *free],
+        cwd=ROOT,
+        env=os.environ | {"XDG_STATE_HOME": str(state)},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     with agent:
         assert agent.stdout is not None
