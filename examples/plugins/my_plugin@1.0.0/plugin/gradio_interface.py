@@ -60,6 +60,7 @@ app = ThreadingHTTPServer
 if __name__ == "__main__":
     # The first process of a container is not ended by a signal that it does not handle.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # Said first: as soon as the program listens, its container is there, and somebody may read its logs.
+    print(f"my_plugin listens on {ADDRESS[0]}:{ADDRESS[1]}")
     with app(ADDRESS, Handler) as server:
-        print(f"my_plugin listens on {ADDRESS[0]}:{ADDRESS[1]}")
         server.serve_forever()
