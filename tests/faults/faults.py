@@ -37,6 +37,7 @@ from tests.faults.server import (
     truncated,
 )
 from tests.faults.shells import WALL
+from tests.faults.table import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,14 +92,23 @@ def moved(status: int, origin: str = "") -> Step:
     return answer_by(decide)
 
 
+def slow(raw: bytes, at_once: int = 0) -> Step:
+    """Send an answer byte by byte, so slowly that all of it takes longer than a call may take at the most."""
+    assert (len(raw) - at_once) * SLOW_SECONDS > MOST
+    return drip(raw, at_once=at_once, seconds=SLOW_SECONDS)
+
+
 def slow_body(raw: bytes) -> Step:
     """Send an answer's head and the first byte of its body at once, and then byte by byte."""
-    return drip(raw, at_once=raw.index(b"\r\n\r\n") + 5)
+    return slow(raw, at_once=raw.index(b"\r\n\r\n") + 5)
 
 
 def pointing(status: int, location: str) -> Fault:
     return always(answer(status, headers=[("Location", location)]))
 
+
+# Short enough that some bytes come before a deadline of some tenths of a second passes.
+SLOW_SECONDS = 0.1
 
 CONTAINER = json.dumps(container()).encode()
 ANSWER = response(200, container())
@@ -205,13 +215,13 @@ FAULTS: dict[str, Fault] = {
     "half a head, silence": always(say(HEAD[:40], Then.SILENCE)),
     "half a body, silence": always(truncated(ANSWER, keep=10, then=Then.SILENCE)),
     "half a 422, silence": always(truncated(response(422, {"detail": "no"}), keep=5, then=Then.SILENCE)),
-    "dripped head": always(drip(ANSWER)),
+    "dripped head": always(slow(ANSWER)),
     "dripped body": always(slow_body(ANSWER)),
     "dripped 422": always(slow_body(response(422, {"detail": "no" * 50}))),
     "dripped 503": always(slow_body(response(503, {"detail": "no" * 50}))),
     "endless 100": always(repeat(head(100))),
-    "late": then(late(good(), 0.4)),
-    "late 503, silence": then(late(refusal(503), 0.2), forever(silence())),
+    "late": then(late(good(), 0.2)),
+    "503, silence": then(refusal(503), forever(silence())),
     "never read": always(never_read()),
     "never accepted": Fault(lambda _: [], server={"accepting": False}),
     "413 unread": always(answer_unread(413, {"detail": "no"})),
