@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-PROMPTLY = 2.0
+#: Less than anything takes that is to be cut short, in seconds, and more than a busy machine stalls.
+PROMPTLY = 5.0
 
 
 @pytest.fixture
@@ -194,8 +195,8 @@ class Ready(httpx.AsyncByteStream):
         is_closed: Whether it was closed.
     """
 
-    size = 1_000
-    most = 500_000
+    size = 100
+    most = 2_000_000
 
     def __init__(self) -> None:
         self.taken = 0
@@ -230,9 +231,9 @@ async def test_of_an_errors_body_that_never_waits_no_more_is_read_than_says_some
 async def test_a_deadline_holds_for_a_body_that_never_waits() -> None:
     body = Ready()
     transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=body))
-    async with AsyncAgentClient("http://127.0.0.1:9", transport=transport, deadline=0.05, retries=0) as client:
+    async with AsyncAgentClient("http://127.0.0.1:9", transport=transport, deadline=0.3, retries=0) as client:
         began = time.monotonic()
-        with pytest.raises(ClientTimeoutError, match=r"the deadline of 0\.05 s passed"):
+        with pytest.raises(ClientTimeoutError, match=r"the deadline of 0\.3 s passed"):
             await client.get_container(1)
     assert time.monotonic() - began < PROMPTLY
     assert body.taken < body.most

@@ -290,16 +290,14 @@ def test_a_proxy_of_the_environment_that_cannot_be_right_is_refused_by_the_varia
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_is_down_is_a_connection_error_within_two_seconds(
-    connect: Connect, scheme: str, closed_port: int
-) -> None:
+def test_a_proxy_that_is_down_is_a_connection_error_at_once(connect: Connect, scheme: str, closed_port: int) -> None:
     began = time.monotonic()
     with (
-        connect(f"{scheme}://{NAME}", verify=False, proxy=f"http://127.0.0.1:{closed_port}") as client,
+        connect(f"{scheme}://{NAME}", verify=False, timeout=20, proxy=f"http://127.0.0.1:{closed_port}") as client,
         pytest.raises(ClientConnectionError) as caught,
     ):
         client.create_docker_container("a@1")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert type(caught.value) is ClientConnectionError
     assert not caught.value.may_have_taken_effect
     assert caught.value.attempts == 3
@@ -348,15 +346,14 @@ def test_a_proxy_that_is_silent_is_a_timeout_at_the_deadline_and_has_sent_nothin
     connect: Connect, bundle: Path
 ) -> None:
     began = time.monotonic()
-    with (
-        socket.create_server(("127.0.0.1", 0)) as mute,
-        connect(
-            f"https://{NAME}", verify=bundle, deadline=0.5, proxy=f"http://127.0.0.1:{mute.getsockname()[1]}"
-        ) as client,
-        pytest.raises(ClientTimeoutError) as caught,
-    ):
-        client.create_docker_container("a@1")
-    assert time.monotonic() - began < 2
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        proxy = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        with (
+            connect(f"https://{NAME}", verify=bundle, deadline=0.5, timeout=20, proxy=proxy) as client,
+            pytest.raises(ClientTimeoutError) as caught,
+        ):
+            client.create_docker_container("a@1")
+    assert time.monotonic() - began < 10
     assert not caught.value.may_have_taken_effect
 
 
@@ -378,7 +375,7 @@ def test_the_deadline_holds_within_two_encryptions_however_slowly_a_record_comes
                 inner.handshake()
                 inner.read()
                 record = inner.record(response(200, body=b"x" * 1_000))
-            for byte in record[:100]:
+            for byte in record[:1_000]:
                 outer.sendall(bytes([byte]))
                 over.wait(DRIP_SECONDS)
 
@@ -388,8 +385,8 @@ def test_the_deadline_holds_within_two_encryptions_however_slowly_a_record_comes
             began = time.monotonic()
             with pytest.raises(ClientTimeoutError) as caught:
                 client.get_container(1)
-            # All that is dripped takes two seconds.
-            assert time.monotonic() - began < 1.5
+            # All that is dripped takes twenty seconds.
+            assert time.monotonic() - began < 10
         over.set()
     assert "the deadline of 0.4 s passed" in str(caught.value)
 

@@ -62,7 +62,7 @@ def test_an_agent_whose_authority_is_unknown_is_refused_at_once_with_a_text_abou
     began = time.monotonic()
     with connect(agent.url, "t0ken") as client, pytest.raises(ClientConnectionError) as caught:
         client.create_docker_container("a@1")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert type(caught.value) is ClientConnectionError
     assert "certificate" in str(caught.value)
     assert "(verify names the certificates to trust)" in str(caught.value)
@@ -209,9 +209,12 @@ def test_an_agent_that_demands_a_certificate_refuses_a_client_without_one(
     connect: Connect, demanding_agent: Agent, bundle: Path
 ) -> None:
     began = time.monotonic()
-    with connect(demanding_agent.url, verify=bundle, retries=0) as client, pytest.raises(ClientConnectionError):
+    with (
+        connect(demanding_agent.url, verify=bundle, retries=0, timeout=20) as client,
+        pytest.raises(ClientConnectionError),
+    ):
         client.list_docker_containers()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert demanding_agent.seen == []
 
 
@@ -282,7 +285,9 @@ def mute_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-@pytest.mark.parametrize("options", [{"deadline": 0.4}, {"timeout": {"connect": 0.4}, "retries": 0}])
+@pytest.mark.parametrize(
+    "options", [{"deadline": 0.4, "timeout": 20}, {"timeout": {"connect": 0.4, "read": 20}, "retries": 0}]
+)
 def test_a_handshake_that_never_finishes_is_a_timeout(
     connect: Connect, mute_port: int, options: dict[str, Any]
 ) -> None:
@@ -292,7 +297,7 @@ def test_a_handshake_that_never_finishes_is_a_timeout(
         pytest.raises(ClientTimeoutError) as caught,
     ):
         client.create_docker_container("a@1")
-    assert 0.3 < time.monotonic() - began < 2
+    assert 0.3 < time.monotonic() - began < 10
     assert not caught.value.may_have_taken_effect
 
 
@@ -317,17 +322,17 @@ def test_a_handshake_that_drips_ends_at_the_deadline(connect: Connect) -> None:
         thread.start()
         began = time.monotonic()
         with (
-            connect(f"https://127.0.0.1:{listener.getsockname()[1]}", deadline=0.5) as client,
+            connect(f"https://127.0.0.1:{listener.getsockname()[1]}", deadline=0.5, timeout=20) as client,
             pytest.raises(ClientTimeoutError),
         ):
             client.list_docker_containers()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
         over.set()
         thread.join()
 
 
 def test_a_client_that_is_closed_during_a_handshake_ends_its_call_at_once(connect: Connect, mute_port: int) -> None:
-    client = connect(f"https://127.0.0.1:{mute_port}", timeout={"connect": 4}, retries=0)
+    client = connect(f"https://127.0.0.1:{mute_port}", timeout={"connect": 15}, retries=0)
     ended: list[tuple[BaseException, float]] = []
 
     def call() -> None:
@@ -345,7 +350,7 @@ def test_a_client_that_is_closed_during_a_handshake_ends_its_call_at_once(connec
     [(error, when)] = ended
     assert isinstance(error, ClientConnectionError)
     assert "closed" in str(error)
-    assert when - closed < 2
+    assert when - closed < 10
 
 
 def wait_for_connection_of(port: int) -> None:

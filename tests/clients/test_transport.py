@@ -83,38 +83,44 @@ def test_the_generated_client_refuses_to_be_asynchronous_on_connections_for_thre
 
 
 def test_the_generated_client_waits_as_the_client_does_that_it_is_part_of(connect: Connect, silent_url: str) -> None:
-    with connect(silent_url, timeout={"read": 0.2}, create_timeout=0.7, deadline=30) as client:
+    with connect(silent_url, timeout={"read": 0.2}, create_timeout=30, deadline=60) as client:
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
             generated(list_containers, client)
         read = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            generated(create_docker_container, client, body=CreateDockerContainerRequest("a@1"))
+            generated(
+                create_docker_container,
+                client.with_options(create_timeout=0.5),
+                body=CreateDockerContainerRequest("a@1"),
+            )
         created = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
             generated(list_containers, client.with_options(timeout=20, deadline=0.2))
-    assert 0.2 <= read - began < 0.7 <= created - read < 5
-    assert time.monotonic() - created < 5
+    assert 0.2 <= read - began < 15
+    assert 0.5 <= created - read < 15
+    assert 0.2 <= time.monotonic() - created < 15
 
 
 @pytest.mark.parametrize("prefix", ["", "/agent-7", "/a%20b/containers/docker"])
 def test_the_generated_client_waits_longer_for_what_starts_or_stops_a_container_and_for_nothing_else(
     connect: Connect, silent_url: str, prefix: str
 ) -> None:
-    with connect(silent_url + prefix, timeout={"read": 0.2}, create_timeout=0.7, deadline=30) as client:
+    with connect(silent_url + prefix, timeout={"read": 0.2}, create_timeout=30, deadline=60) as client:
+        patient = client.with_options(create_timeout=0.5)
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            generated(start_docker_container, client, "a/b?c")
+            generated(start_docker_container, patient, "a/b?c")
         started = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            generated(stop_docker_container, client, "a/b?c")
+            generated(stop_docker_container, patient, "a/b?c")
         stopped = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
             generated(update_container, client, 1, body=UpdateContainerRequest("stopped"))
         updated = time.monotonic()
-    assert 0.2 <= updated - stopped < 0.7
-    assert 0.7 <= started - began < 5
-    assert 0.7 <= stopped - started < 5
+    assert 0.5 <= started - began < 15
+    assert 0.5 <= stopped - started < 15
+    assert 0.2 <= updated - stopped < 15
 
 
 @pytest.mark.parametrize(
@@ -143,7 +149,8 @@ def test_the_deadline_holds_for_the_generated_client_however_slowly_an_answer_co
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
             generated(list_containers, client)
-        assert time.monotonic() - began < 2
+        # All that is dripped takes six seconds.
+        assert time.monotonic() - began < 5
 
 
 def test_closing_the_generated_client_closes_nothing(server: HTTPServer) -> None:

@@ -220,8 +220,6 @@ def test_nothing_is_left_however_the_server_ends(step: Step) -> None:
         if step.name != "never read":
             peer.sendall(REQUEST)
             server.wait_for_requests(1)
-        before = time.monotonic()
-    assert time.monotonic() - before < 1
     peer.close()
     idle.close()
 
