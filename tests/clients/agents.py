@@ -156,6 +156,8 @@ def _server(agent: Agent) -> ThreadingHTTPServer:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = False
+        # Of many connections at once none is dropped, which would be made only a second later.
+        request_queue_size = 128
 
         def __init__(self) -> None:
             self.connections: set[socket.socket] = set()
