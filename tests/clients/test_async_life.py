@@ -23,6 +23,7 @@ from synapse_sdk import AsyncAgentClient
 from synapse_sdk.exceptions import ClientConnectionError, ClientError, ClientTimeoutError
 from tests.clients.agents import PATIENCE, Agent, Reply, Seen
 from tests.clients.peers import served
+from tests.clients.test_life import wait_until
 from tests.faults.agent import container, good, record
 from tests.faults.server import (
     BrokenServer,
@@ -46,7 +47,8 @@ pytestmark = pytest.mark.anyio
 #: Nothing here is encrypted, and to load the system's certificates takes long.
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-PROMPTLY = 2.0
+#: Less than anything takes that is to be cut short, in seconds, and more than a busy machine stalls.
+PROMPTLY = 5.0
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -67,7 +69,8 @@ def nothing_left_open() -> Iterator[None]:
     before = sockets()
     yield
     gc.collect()
-    assert sockets() == before
+    # Those that others have left behind, and the ends in a server's threads, may be closed only now.
+    wait_until(lambda: sockets() <= before)
 
 
 def sockets() -> int:
@@ -155,17 +158,20 @@ async def test_a_call_that_is_cancelled_while_it_waits_for_a_connection_leaves_i
 
 async def test_a_call_that_is_cancelled_during_a_handshake_closes_its_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE)
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        async with AsyncAgentClient(url, verify=_NO_TLS, limits={"max_connections": 1}) as client:
+        async with AsyncAgentClient(url, verify=_NO_TLS, limits={"max_connections": 1}, timeout=50) as client:
             for _ in range(2):
-                with anyio.move_on_after(0.1) as scope:
-                    await client.get_container(1)
-                assert scope.cancelled_caught
-                accepted, _address = await in_thread(listener.accept)
-                with accepted:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(client.get_container, 1)
+                    accepted, _address = await in_thread(listener.accept)
                     accepted.settimeout(PATIENCE)
-                    # What it said first, and then its end.
-                    assert await in_thread(lambda: b"".join(iter(lambda: accepted.recv(65536), b"")))  # noqa: B023
+                    # The handshake has begun.
+                    assert await in_thread(partial(accepted.recv, 65_536))
+                    group.cancel_scope.cancel()
+                with accepted:
+                    while await in_thread(partial(accepted.recv, 65_536)):
+                        pass
 
 
 @pytest.mark.parametrize("trouble", ["fails", "times out", "is cancelled"])
@@ -488,11 +494,11 @@ async def test_a_thousand_calls_at_once_end_at_their_deadline_and_none_is_lost()
 async def test_a_thousand_calls_at_once_wait_for_a_connection_no_longer_than_they_may() -> None:
     with BrokenServer(forever(silence())) as server:
         async with AsyncAgentClient(
-            server.url, timeout={"pool": 0.5, "read": 30}, retries=0, limits={"max_connections": 10}
+            server.url, timeout={"pool": 0.3, "read": 30}, retries=0, limits={"max_connections": 10}
         ) as client:
-            quick = client.with_options(deadline=2)
+            quick = client.with_options(deadline=3)
             ended = await gathered([lambda: quick.get_container(1)] * MANY)
             texts = Counter(str(error.detail) for error in ended)
-            # A machine that is busy comes to some of those that wait only when their deadline has passed, too.
-            assert texts.keys() == {"no connection was free in time", "the deadline of 2 s passed"}
-            assert 10 <= texts["the deadline of 2 s passed"] < MANY / 2
+            assert texts.keys() == {"no connection was free in time", "the deadline of 3 s passed"}
+            # A machine that is busy comes to many of those that wait only when their deadline has passed, too.
+            assert all(number >= 10 for number in texts.values())
