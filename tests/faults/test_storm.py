@@ -40,7 +40,7 @@ __all__ = ["nothing_left_open"]
 pytestmark = pytest.mark.anyio
 
 CALLS = 1_000
-READ_TIMEOUT = 1.0
+READ_TIMEOUT = 2.0
 
 RESETS = [
     reset_on_connect(),

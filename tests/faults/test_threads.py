@@ -37,6 +37,8 @@ def call_often(shell: Shell, start: threading.Barrier, thread: int) -> None:
                 assert shell.call("get_docker_container", f"id{number}") == container(f"id{number}")
 
 
+# A machine that is busy needs minutes for so many calls.
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", SHELLS)
 def test_many_threads_get_each_its_own_answers_without_an_error_or_a_warning(kind: str) -> None:
     naps: list[float] = []
