@@ -9,7 +9,7 @@ from pathlib import Path
 
 import docker
 
-from tests.local_agent.support import ended, wait_until
+from tests.local_agent.support import wait_until
 
 
 class Dockerd:
@@ -38,7 +38,7 @@ class Dockerd:
         containerd = int((self._folder / "exec" / "containerd" / "containerd.pid").read_text())
         os.kill(self.pid, number)
         # One that it finds when it comes again would be waited for.
-        wait_until(lambda: not self.runs and ended(containerd))
+        wait_until(lambda: not _is_there(self.pid) and not _is_there(containerd))
 
     def clear(self, client: docker.DockerClient) -> None:
         """Remove every container, and end what runs in none.
@@ -70,4 +70,9 @@ class Dockerd:
 
     @property
     def runs(self) -> bool:
-        return not ended(self.pid)
+        return _is_there(self.pid)
+
+
+def _is_there(pid: int) -> bool:
+    """Whether a process, or one of its threads, has not ended: its first thread alone may have."""
+    return Path(f"/proc/{pid}").exists()

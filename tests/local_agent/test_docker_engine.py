@@ -722,7 +722,7 @@ def test_a_build_is_answered_when_its_daemon_or_its_agent_ends(
             asked = creating(api)
         assert asked.result(60).status_code == 503
         assert asked.result().json()["detail"] == "The agent is stopping."
-        wait_until(lambda: not client.api.containers(all=True))
+        wait_until(lambda: not client.api.containers())
 
 
 def answers_at(endpoint: str) -> bool:
