@@ -27,12 +27,13 @@ client = docker.from_env()
 ports = {"7860/tcp": ("127.0.0.1", 0)}
 client.containers.run(busybox_image(client), ["sleep", "1000"], detach=True, ports=ports, mem_limit="64m")
 starter = os.environ["SYNAPSE_TEST_DOCKERD_START"]
-pid = int(pathlib.Path(starter).with_name("0").joinpath("pid").read_text())
+files = "pid", "exec/containerd/containerd.pid"
+pids = [int(pathlib.Path(starter).with_name("0").joinpath(file).read_text()) for file in files]
 print(pathlib.Path(starter).parent.name, flush=True)
 """
 KILLS_THE_ENGINE = """
-os.kill(pid, signal.SIGKILL)
-while os.path.exists(f"/proc/{pid}"): pass
+os.kill(pids[0], signal.SIGKILL)
+while any(os.path.exists(f"/proc/{pid}") for pid in pids): pass
 """
 STARTS_IT_AGAIN = """
 subprocess.run([starter], check=True)
