@@ -276,7 +276,8 @@ class Handlers:
         finally:
             with self._lock:
                 self._at_work[on] -= 1
-                self._at_work += Counter()  # keeps those above zero
+                if not self._at_work[on]:
+                    del self._at_work[on]
 
     def _is_at_work_on(self, record: Record) -> bool:
         with self._lock:
