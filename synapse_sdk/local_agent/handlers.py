@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -59,7 +58,7 @@ class Handlers:
         self._lock = threading.Lock()
         # Numbers of records, and ids of containers, which somebody was at work on and had to leave as they were.
         self._left: set[int | str] = set()
-        self._at_work: Counter[int | str] = Counter()  # how many requests work on each
+        self._at_work: list[int | str] = []  # what requests work on now, once for each of them
         self._settling = Again(lambda: self.found(engine.list()), "settling")
         engine.watch(self)
 
@@ -195,8 +194,8 @@ class Handlers:
                 if record.id in left or record.docker_id in left:
                     if self._is_at_work_on(record):
                         self._leave(record.id)  # until that ends
-                        continue
-                    self._take_over(record, record.docker_id or made.get((self._me, record.id)))
+                    else:
+                        self._take_over(record, record.docker_id or made.get((self._me, record.id)))
                 elif record.docker_id:
                     self._follow(record.docker_id, lifecycle.seen, lifecycle.seen_gone)
             for agent in gone:
@@ -267,7 +266,7 @@ class Handlers:
         """Work on a record or a container, which is settled in the background if that ends halfway."""
         with self._lock:
             self._left.discard(on)
-            self._at_work[on] += 1
+            self._at_work.append(on)
         try:
             yield
         except (SQLAlchemyError, UnavailableError):
@@ -275,13 +274,11 @@ class Handlers:
             raise
         finally:
             with self._lock:
-                self._at_work[on] -= 1
-                if not self._at_work[on]:
-                    del self._at_work[on]
+                self._at_work.remove(on)
 
     def _is_at_work_on(self, record: Record) -> bool:
         with self._lock:
-            return bool(self._at_work[record.id] or self._at_work[record.docker_id or ""])
+            return record.id in self._at_work or record.docker_id in self._at_work
 
     def _leave(self, on: int | str) -> None:
         with self._lock:

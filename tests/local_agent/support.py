@@ -122,7 +122,7 @@ class Api(httpx.Client):
     It waits as long as a create may take on a busy machine, and asks no proxy.
     """
 
-    def __init__(self, *, timeout: float = 30, **options: Any) -> None:
+    def __init__(self, *, timeout: float = 100, **options: Any) -> None:
         super().__init__(timeout=timeout, trust_env=False, **options)
 
     def create(self, release: str = "sample@1.0", **fields: Any) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class Scripted:
         return f"{self.get(container_id).name} {tail}"
 
     def get(self, container_id: str) -> Container:
+        self._step(self.before, "get")
         if container_id not in self.there:
             raise NotFoundError("There is none.")
         return self.there[container_id]
@@ -107,8 +108,8 @@ def container(**fields: Any) -> Container:
 class Later:
     """What is settled in the background, which these tests do by themselves."""
 
-    def __init__(self, _: Callable[[], None], name: str) -> None:
-        self.name = name
+    def __init__(self, *_: object) -> None:
+        pass
 
     def ask(self) -> None:
         pass
@@ -371,6 +372,32 @@ def test_an_end_that_is_told_during_a_stop_is_the_stop(handlers: Handlers, engin
     assert seen == ["stopped"]
     engine.watcher.changed(engine.get(ID))
     assert statuses(records) == ["stopped"]
+
+
+def test_an_end_that_is_looked_at_during_a_stop_is_the_stop(
+    handlers: Handlers, engine: Scripted, records: Records
+) -> None:
+    handlers.create_docker_container(CREATE)
+    ended, recorded = threading.Event(), threading.Event()
+
+    def after_stop() -> None:
+        ended.set()
+        assert recorded.wait(60)
+
+    with ThreadPoolExecutor(1) as threads:
+
+        def look() -> None:
+            threads.submit(handlers.stop_docker_container, call(container_id=ID))
+            assert ended.wait(60)
+
+        late = engine.get(ID)
+        engine.after["stop"] = after_stop
+        engine.before["get"] = look
+        try:
+            engine.watcher.changed(late)
+            assert statuses(records) == ["stopped"]
+        finally:
+            recorded.set()
 
 
 def test_what_is_started_while_it_is_being_stopped_runs(handlers: Handlers, engine: Scripted, records: Records) -> None:

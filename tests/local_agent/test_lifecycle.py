@@ -390,7 +390,7 @@ def test_others_are_answered_while_many_creates_wait(api: Api, plugins: Path) ->
     make_release(plugins, SLEEPS)
     with ThreadPoolExecutor(24) as threads:
         created = [creating(threads, api) for _ in range(8)]
-        wait_until(lambda: [each["running"] for each in api.containers()] == [True] * 8, timeout=60)
+        wait_until(lambda: [each["running"] for each in api.containers()] == [True] * 8)
         assert api.get("/containers/", timeout=5).json()["count"] == 8
         for container in api.containers():
             threads.submit(api.delete, f"/containers/docker/{container['id']}")

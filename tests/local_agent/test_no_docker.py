@@ -4,15 +4,17 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from synapse_sdk.local_agent import LocalAgent
 from synapse_sdk.local_agent.command_line import main
-from synapse_sdk.local_agent.engines import ContainerSpec, ProcessEngine, make_engine
+from synapse_sdk.local_agent.engines import Container, ContainerSpec, ProcessEngine, make_engine
 from synapse_sdk.local_agent.engines.docker import DockerEngine, container_of, environment, exit_code, in_microseconds
 from synapse_sdk.local_agent.engines.ports import listening_addresses
 from synapse_sdk.local_agent.errors import UnavailableError
@@ -216,6 +218,40 @@ def test_exit_codes_of_signals_are_negative(docker: int, code: int) -> None:
 )
 def test_times_have_microseconds(docker: str, moment: str) -> None:
     assert in_microseconds(docker) == moment
+
+
+class Seen:
+    """A watcher that keeps what it is told has changed."""
+
+    def __init__(self) -> None:
+        self.changes: Queue[Container] = Queue()
+
+    def found(self, containers: Sequence[Container]) -> None:
+        pass
+
+    def changed(self, container: Container) -> None:
+        self.changes.put(container)
+
+    def gone(self, container_id: str) -> None:
+        pass
+
+
+def test_a_daemon_that_hears_of_a_lack_of_memory_is_asked_why_a_program_ended(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Docker 28 does; the daemon of the other tests knows why by the end."""
+    state = {"Status": "exited", "Running": False, "ExitCode": 137, "FinishedAt": "2026-02-17T10:00:00Z"}
+    known = found({**state, "OOMKilled": True}, {"synapse.agent": "me"})
+    httpserver.expect_request("/version").respond_with_json({"ApiVersion": "1.47"})
+    httpserver.expect_request("/v1.47/_ping").respond_with_data("OK")
+    httpserver.expect_request("/v1.47/containers/json").respond_with_json([])
+    httpserver.expect_request("/v1.47/events").respond_with_json({"Action": "oom", "id": known["Id"]})
+    httpserver.expect_request(f"/v1.47/containers/{known['Id']}/json").respond_with_json(known)
+    monkeypatch.setenv("DOCKER_HOST", httpserver.url_for("").replace("http://", "tcp://").rstrip("/"))
+    engine, seen = DockerEngine(), Seen()
+    engine.watch(seen)
+    assert seen.changes.get(timeout=60).reason == "killed because it was out of memory"
+    engine.close()
 
 
 def found(state: dict[str, Any], labels: dict[str, str] | None, **networks: Any) -> dict[str, Any]:

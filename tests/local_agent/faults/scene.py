@@ -130,7 +130,7 @@ class Scene:
         options: dict[str, Any] = {"base_image": self.base_image, "memory": memory} if self.dockerd else {}
         engine = make_engine(self.kind, start_timeout=start_timeout, stop_grace=stop_grace, **options)
         agent = LocalAgent(self.plugins, auth=False, database=self.database, engine=engine, validate_responses=True)
-        with agent, Api(base_url=agent.url, timeout=100) as api:
+        with agent, Api(base_url=agent.url) as api:
             yield api
         assert agent.violations == []
 
@@ -147,7 +147,7 @@ class Scene:
             assert process.stdout
             first = process.stdout.readline()
             assert first.startswith(FIRST)
-            with Api(base_url=first.removeprefix(FIRST).strip(), timeout=100) as api:
+            with Api(base_url=first.removeprefix(FIRST).strip()) as api:
                 yield AgentProcess(process, api)
         finally:
             process.kill()
@@ -225,7 +225,7 @@ class Scene:
         found += [f"no record has container {self._told(real[one])}" for one in real.keys() - recorded]
         if self.dockerd:
             found += [f"the agent shows {one[:12]}, which is not there" for one in shown.keys() - real.keys()]
-            running = self._running(real)
+            running = _running(real)
             found += [f"process {pid} is of no container that runs" for pid in self.pids() if not _is_in(pid, running)]
         else:
             sessions = {_session(pid) for pid in self.programs()}
@@ -260,10 +260,7 @@ class Scene:
 
         A Docker Engine that is killed before it has noted that forgets the container, whose process goes on.
         """
-        return _heeds(pid) and (not self.dockerd or _is_in(pid, self._running(self.real())))
-
-    def _running(self, real: Mapping[str, Any]) -> list[str]:
-        return [one for one in real if real[one]["State"]["Running"]]
+        return _heeds(pid) and (not self.dockerd or _is_in(pid, _running(self.real())))
 
     def _told(self, found: Any) -> str:
         return f"{found['Id'][:12]} {found['State']['Status']} {found['Config']['Cmd']}"
@@ -302,6 +299,10 @@ def _answers(endpoint: str) -> bool:
         return httpx.get(endpoint).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+def _running(real: Mapping[str, Any]) -> list[str]:
+    return [one for one in real if real[one]["State"]["Running"]]
 
 
 def _is_in(pid: int, containers: Sequence[str]) -> bool:
